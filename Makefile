@@ -1,0 +1,72 @@
+# Every target sets up what it needs on a machine with Python 3.11+ and make.
+# Paths are relative, so that the checkout may lie anywhere.
+
+PYTHON ?= python3
+SEED ?= 1
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SITE := _build/html/.built
+
+LIB := $(shell find lib -type f ! -name '*.pyc')
+PAGES := _config.yml _toc.yml $(shell find book _ext _static -type f ! -name '*.pyc')
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help book test notebooks lint check bench verify clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## */\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
+	  printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+book: $(SITE)  ## build the website
+	@echo "The website: $(CURDIR)/_build/html/index.html"
+
+test: check $(SITE)  ## check the code, then test the library, the notebooks and the website
+	$(BIN)/python -m pytest -q -ra -n 2 --dist loadfile --nbval --nbval-current-env \
+	  --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 300 \
+	  --nbval-sanitize-with tests/sanitize.cfg
+
+notebooks: $(INSTALLED)  ## run the chapters again and store their outputs in tests/notebooks
+	@# jupytext takes the newer file of a pair for the source: make sure that it is the chapter
+	find tests/notebooks -name '*.ipynb' -exec touch -t 200001010000 {} + 2>/dev/null || true
+	grep -rl --null --include='*.md' '{code-cell}' book \
+	  | BOOK_CHARTS=off xargs -0 -n 1 -P 2 $(BIN)/jupytext -q --sync --execute
+
+lint: $(INSTALLED)  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+check: lint  ## style and types
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## measure the speed against the stated baselines
+	$(BIN)/python benchmarks/run.py
+
+verify: $(INSTALLED)  ## re-execute every claim with a seed of your own: make verify SEED=7
+	$(BIN)/python -m lib verify --seed $(SEED)
+
+clean:  ## remove everything that was built, except the virtual environment
+	rm -rf _build .mypy_cache .ruff_cache .pytest_cache
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed, '$(PYTHON)' is not: use make PYTHON=/path/to/python" >&2; \
+	  exit 1; }
+	@echo "Setting up .venv; this takes a minute the first time."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt -e .
+	@touch $@
+
+# The cache of executed chapters looks at their cells only, not at what these import.
+_build/.fresh: $(INSTALLED) $(LIB)
+	@mkdir -p _build
+	rm -rf _build/.jupyter_cache
+	@touch $@
+
+# Always from the start: Sphinx reports a page's warnings only when it reads the page, so a second
+# build would pass.
+$(SITE): $(PAGES) $(LIB) $(INSTALLED) _build/.fresh
+	rm -rf _build/html _build/.doctrees _build/jupyter_execute
+	$(BIN)/jupyter-book build . -W --keep-going -n -q
+	@touch $@

@@ -1,0 +1,24 @@
+"""Estimators, recursions, simulations and checks for the book on golden-ratio weighting."""
+
+from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic
+from lib.simulate import simulate
+from lib.weights import (
+    adaptive_weights,
+    break_even_weight,
+    error_ratio,
+    naive_weight,
+    optimal_weight,
+)
+
+__all__ = [
+    "Accumulate",
+    "FixedReal",
+    "FreshReal",
+    "FullySynthetic",
+    "adaptive_weights",
+    "break_even_weight",
+    "error_ratio",
+    "naive_weight",
+    "optimal_weight",
+    "simulate",
+]

@@ -1,0 +1,185 @@
+"""The command line: ``python -m lib weight`` and ``python -m lib verify``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tqdm import tqdm
+
+from lib import _validate
+from lib.claims import claim, claims
+from lib.data import DataUnavailable
+from lib.verify import ALPHA, Receipt, verify
+from lib.weights import error_ratio, half_life, naive_weight, optimal_weight
+
+CONFIRMED, REFUTED, BAD_USE, INCONCLUSIVE = 0, 1, 2, 3
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers bad use in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_USE, f"{self.prog}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m lib", description="Golden-ratio weighting, by command.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    weight = commands.add_parser("weight", help="which weight for so many real and synthetic rows?")
+    weight.add_argument("--real", metavar="N", required=True, help="fresh real rows a generation")
+    weight.add_argument("--synthetic", metavar="M", required=True, help="synthetic rows of it")
+    weight.set_defaults(run=_weight)
+
+    check = commands.add_parser(
+        "verify",
+        help="re-execute the book's claims",
+        description="Simulate claims again and compare. Exit status: 0 all confirmed, 1 any "
+        "refuted, 2 bad use, 3 any inconclusive.",
+    )
+    check.add_argument("--claim", metavar="ID", nargs="+", action="extend", help="default: all")
+    check.add_argument("--seed", metavar="S", default="1", help="a seed of your own (default 1)")
+    check.add_argument("--reps", metavar="R", help="replicates (default: each claim's own)")
+    check.add_argument("--jobs", metavar="J", default="1", help="processes; -1 for all cores")
+    check.add_argument("--json", metavar="FILE", type=Path, help="write the receipts to FILE")
+    check.add_argument("--list", action="store_true", help="list the claims and stop")
+    check.set_defaults(run=_verify)
+    return parser
+
+
+def _integer(name: str, text: str, least: int = 1) -> int:
+    """Read an integer as `_validate` does, so that 1e6 is a million here too."""
+    try:
+        value: Any = int(text)
+    except ValueError:
+        try:
+            value = float(text)
+        except ValueError:
+            value = text
+    return _validate.integer(name, value, least)
+
+
+def weight_report(real: int, synthetic: int) -> str:
+    """Answer "which weight for my n and m?" in plain text.
+
+    Parameters
+    ----------
+    real, synthetic : int
+        Numbers of fresh real and of synthetic rows in a generation.
+
+    Returns
+    -------
+    str
+        The weight, the weight of each row, and the expected error in the long run against naive
+        mixing and real rows alone.
+
+    Raises
+    ------
+    ValueError
+        If a number is not an integer of at least 1.
+    """
+    n, m = _validate.integer("real", real), _validate.integer("synthetic", synthetic)
+    k = n / m
+    w, naive = optimal_weight(k), naive_weight(k)
+    best, mixed = error_ratio(w, k), error_ratio(naive, k)
+    return "\n".join(
+        [
+            f"n = {n} real rows, m = {m} synthetic rows, k = n/m = {k:.6g}",
+            "",
+            f"weight on the real rows      w  = {w:.6f}   (naive mixing: {naive:.6f})",
+            f"weight of each real row     w/n = {w / n:.6g}",
+            f"weight of each synthetic (1-w)/m = {(1 - w) / m:.6g}",
+            f"as sample_weight: 1 for a real row, {w:.6f} for a synthetic row",
+            "",
+            "expected error in the long run, real rows alone = 1:",
+            f"  this weight    {best:.6f}   (as good as {n / best:.0f} real rows)",
+            f"  naive mixing   {mixed:.6f}   ({mixed / best - 1:.1%} more)",
+            "  real alone     1.000000",
+            f"half of the way there in {half_life(w):.2f} generations",
+        ]
+    )
+
+
+def _weight(arguments: argparse.Namespace) -> int:
+    real = _integer("--real", arguments.real)
+    print(weight_report(real, _integer("--synthetic", arguments.synthetic)))
+    return CONFIRMED
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        for one in claims().values():
+            print(f"{one.id:<30} {one.status:<10} {one.statement}")
+        return CONFIRMED
+    chosen = [claim(id) for id in arguments.claim or claims()]
+    seed = _integer("--seed", arguments.seed, least=0)
+    reps = None if arguments.reps is None else _integer("--reps", arguments.reps, least=2)
+    jobs = -1 if arguments.jobs == "-1" else _integer("--jobs", arguments.jobs)
+    if arguments.json and not arguments.json.absolute().parent.is_dir():
+        raise _validate.fail("--json", "a file in a folder that exists", str(arguments.json))
+
+    receipts: list[Receipt] = []
+    with tqdm(chosen, unit="claim", disable=not sys.stderr.isatty()) as bar:
+        for one in bar:
+            receipts.append(verify(one, seed=seed, reps=reps, n_jobs=jobs))
+            bar.write(_line(receipts[-1]), file=sys.stdout)
+    count = {
+        verdict: sum(receipt.verdict == verdict for receipt in receipts)
+        for verdict in ("confirmed", "refuted", "inconclusive")
+    }
+    print(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
+    print(f"false-alarm rate: {ALPHA:g} a claim, at most {ALPHA * len(receipts):.2g} for the set")
+    if arguments.json:
+        _write(arguments.json, json.dumps([one.to_dict() for one in receipts], indent=1) + "\n")
+    if count["refuted"]:
+        return REFUTED
+    return INCONCLUSIVE if count["inconclusive"] else CONFIRMED
+
+
+def _line(receipt: Receipt) -> str:
+    return (
+        f"{receipt.verdict:<12} {receipt.claim:<30} predicted {receipt.predicted:<9.5g}"
+        f" estimate {receipt.estimate:.5g} ± {receipt.standard_error:.2g}"
+        f"  z {receipt.z:+.2f}  detectable {receipt.detectable:.2%}"
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """Write aside and rename, so that a kill leaves the old file or the new one."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process by default.
+
+    Returns
+    -------
+    int
+        0 done or all confirmed, 1 any claim refuted, 2 bad use, 3 any claim inconclusive.
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except (ValueError, OSError, DataUnavailable) as error:
+        print(f"python -m lib: {error}", file=sys.stderr)
+        return BAD_USE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

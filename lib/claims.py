@@ -1,0 +1,500 @@
+"""Every theorem of the book as data: what it predicts, and how to simulate it.
+
+The chapters, the tests, the command line and the page of receipts all check these objects.
+Predictions are written as the closed forms of the text wherever there is one, so that what is
+tested is the statement a reader sees, and not a recursion that agrees with itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from lib.data import adult_counts
+from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic, Loop
+from lib.models import Categorical, Gaussian, Model
+from lib.models.gaussian import Moments
+from lib.simulate import Estimate, simulate
+from lib.weights import break_even_weight, error_ratio, naive_weight, optimal_weight
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One simulated number: an error of a model in a loop.
+
+    Parameters
+    ----------
+    model : Model
+    loop : Loop
+        With a single weight, if it has one.
+    metric : str or callable
+        A metric of the model, or a function of a batch of fits.
+    steps : int
+        Generations.
+    t : int, optional
+        The generation at which the error is taken; without it, the average over the last half.
+    unit : float, optional
+        The estimate is divided by it.
+    """
+
+    model: Model
+    loop: Loop
+    metric: str | Callable[[Moments], np.ndarray]
+    steps: int
+    t: int | None = None
+    unit: float = 1.0
+
+    def run(self, *, seed: int, reps: int, n_jobs: int) -> Estimate:
+        """Simulate."""
+        result = simulate(
+            self.model,
+            self.loop,
+            steps=self.steps,
+            reps=reps,
+            seed=seed,
+            burn_in=self.steps // 2,
+            n_jobs=n_jobs,
+            metrics={"it": self._function},
+            progress=False,
+        )
+        value, error, count = result.estimate("it", t=self.t)
+        return Estimate(value / self.unit, error / abs(self.unit), count)
+
+    def _function(self, fit: Moments) -> np.ndarray:
+        return self.metric(fit) if callable(self.metric) else self.model.error(fit, self.metric)
+
+    def theory(self) -> float:
+        """Return what the model's own recursion says of this number."""
+        if callable(self.metric):
+            raise TypeError("an experiment with a metric of its own has no theory")
+        path = self.model.theory(self.loop)[self.metric].path(self.steps)
+        value = path[self.steps // 2 :].mean() if self.t is None else path[self.t]
+        return float(value) / self.unit
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A theorem, with a number that it predicts and the experiment that can refute it.
+
+    Attributes
+    ----------
+    id : str
+        Short name, as on the command line.
+    statement : str
+        What is claimed, in words.
+    status : {"exact", "asymptotic"}
+        Whether the prediction holds for every sample size or in a limit.
+    theorem, page : str
+        Label of the theorem in the book, and the page it stands on.
+    predicted : callable
+        Returns the predicted number.
+    experiment : Experiment
+        How the number is simulated.
+    reps : int
+        Replicates that make the check fine enough for its resolution.
+    wrong : mapping of str to callable
+        Well-known wrong versions of the prediction, which the check must refute.
+    resolution : float
+        Relative error that the check must be able to see.
+    """
+
+    id: str
+    statement: str
+    status: Literal["exact", "asymptotic"]
+    theorem: str
+    page: str
+    predicted: Callable[[], float]
+    experiment: Experiment
+    reps: int
+    wrong: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+    resolution: float = 0.02
+
+    def simulate(self, *, seed: int = 1, reps: int | None = None, n_jobs: int = 1) -> Estimate:
+        """Run the experiment, with the claim's own number of replicates unless told otherwise."""
+        return self.experiment.run(
+            seed=seed, reps=self.reps if reps is None else reps, n_jobs=n_jobs
+        )
+
+
+@cache
+def claims() -> Mapping[str, Claim]:
+    """Return every claim by its id, in the order of the book."""
+    everything = [*_gaussian_mean(), *_gaussian_covariance(), *_frequencies()]
+    return {one.id: one for one in everything}
+
+
+def claim(id: str) -> Claim:
+    """Return a claim.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    Claim
+
+    Raises
+    ------
+    ValueError
+        If there is no such claim.
+    """
+    if id not in claims():
+        raise ValueError(f"`claim` must be one of {', '.join(claims())}; got {id!r}")
+    return claims()[id]
+
+
+MEAN, COVARIANCE = (1.0, -1.0), ((1.0, 0.5), (0.5, 2.0))
+"""The normal distribution of the Gaussian claims: correlated, with unequal variances."""
+
+
+def _gaussian_mean() -> list[Claim]:
+    model = Gaussian(MEAN, COVARIANCE)
+
+    def one(
+        id: str,
+        statement: str,
+        loop: Loop,
+        predicted: Callable[[], float],
+        wrong: dict[str, Callable[[], float]],
+        *,
+        theorem: str = "thm-gaussian-mean",
+        page: str = "book/gaussian/mean",
+        steps: int = 100,
+        t: int | None = None,
+        reps: int,
+    ) -> Claim:
+        unit = float(np.trace(model.cov)) / loop.n
+        experiment = Experiment(model, loop, "mean", steps, t, unit)
+        return Claim(id, statement, "exact", theorem, page, predicted, experiment, reps, wrong)
+
+    return [
+        one(
+            "mean-fully-synthetic",
+            "Trained on synthetic rows alone, the error of the mean after t generations is t + 1 "
+            "times that of the real rows (n = m = 200, t = 10).",
+            FullySynthetic(n=200, m=200),
+            lambda: 11.0,
+            {"the first fit is not counted": lambda: 10.0},
+            theorem="thm-four-loops",
+            page="book/foundations/four-loops",
+            steps=10,
+            t=10,
+            reps=160_000,
+        ),
+        one(
+            "mean-accumulate",
+            "With all synthetic rows kept, the error of the mean after t generations is "
+            "1 + 1/4 + ... + 1/(t+1)^2 times that of the real rows (n = m, t = 40).",
+            Accumulate(n=20, m=20),
+            lambda: float((1 / np.arange(1.0, 42.0) ** 2).sum()),
+            {"a sum of 1/i^2 that leaves out the first fit": lambda: np.pi**2 / 6 - 1},
+            theorem="thm-four-loops",
+            page="book/foundations/four-loops",
+            steps=40,
+            t=40,
+            reps=150_000,
+        ),
+        one(
+            "mean-fixed-real",
+            "With the same real rows at every generation, the error of the mean settles at "
+            "1 + k(1-w)^2 / (w(2-w)) times that of the real rows: never below 1 (w = 1/2, k = 2).",
+            FixedReal(n=20, m=10, w=0.5),
+            lambda: 1 + 2 * 0.25 / 0.75,
+            {"fresh rows assumed": lambda: error_ratio(0.5, 2)},
+            theorem="thm-four-loops",
+            page="book/foundations/four-loops",
+            steps=24,
+            reps=70_000,
+        ),
+        one(
+            "mean-fresh-golden",
+            "With fresh real rows and weight 1/phi, the error of the mean settles at 1/phi times "
+            "that of the real rows (n = m = 5: exact at any size).",
+            FreshReal(n=5, m=5, w=optimal_weight(1)),
+            lambda: (np.sqrt(5) - 1) / 2,
+            {
+                "naive mixing": lambda: error_ratio(naive_weight(1), 1),
+                "two samples pooled": lambda: 0.5,
+            },
+            theorem="thm-optimal-weight",
+            page="book/foundations/one-recursion",
+            reps=6000,
+        ),
+        one(
+            "mean-fresh-optimum",
+            "The error at the best weight is that weight, at any ratio (n = 10, m = 100).",
+            FreshReal(n=10, m=100, w=optimal_weight(0.1)),
+            lambda: optimal_weight(0.1),
+            {"the k = 1 answer": lambda: optimal_weight(1)},
+            theorem="thm-optimal-weight",
+            page="book/foundations/one-recursion",
+            reps=10_000,
+        ),
+        one(
+            "mean-naive",
+            "With every row counted the same, the error of the mean settles at (k+1)/(k+2) times "
+            "that of the real rows (n = 10, m = 40).",
+            FreshReal(n=10, m=40, w=naive_weight(0.25)),
+            lambda: 1.25 / 2.25,
+            {
+                "n + m real rows": lambda: 0.25 / 1.25,
+                "the optimum": lambda: optimal_weight(0.25),
+            },
+            theorem="thm-naive",
+            page="book/foundations/one-recursion",
+            reps=16_000,
+        ),
+        one(
+            "mean-break-even",
+            "At w = k/(k+2) synthetic rows neither help nor harm (n = 30, m = 20).",
+            FreshReal(n=30, m=20, w=break_even_weight(1.5)),
+            lambda: 1.0,
+            {"equal weights": lambda: error_ratio(naive_weight(1.5), 1.5)},
+            theorem="thm-naive",
+            page="book/foundations/one-recursion",
+            reps=6000,
+        ),
+        one(
+            "mean-fresh-unequal",
+            "With fresh real rows, the error of the mean settles at E(w, k) times that of the "
+            "real rows, at any weight and any sizes (n = 4, m = 10, w = 0.35).",
+            FreshReal(n=4, m=10, w=0.35),
+            lambda: error_ratio(0.35, 0.4),
+            {
+                "k forgotten": lambda: error_ratio(0.35, 1),
+                "k upside down": lambda: error_ratio(0.35, 2.5),
+            },
+            reps=9000,
+        ),
+        one(
+            "mean-fresh-path",
+            "On its way there the error is E + (1-w)^(2t) (1 - E) times that of the real rows "
+            "(n = 6, m = 12, w = 0.1, t = 4).",
+            FreshReal(n=6, m=12, w=0.1),
+            lambda: error_ratio(0.1, 0.5) + 0.9**8 * (1 - error_ratio(0.1, 0.5)),
+            {
+                "the limit": lambda: error_ratio(0.1, 0.5),
+                "rate (1-w)^t": lambda: (
+                    error_ratio(0.1, 0.5) + 0.9**4 * (1 - error_ratio(0.1, 0.5))
+                ),
+            },
+            steps=4,
+            t=4,
+            reps=200_000,
+        ),
+    ]
+
+
+def _gaussian_covariance() -> list[Claim]:
+    model = Gaussian(MEAN, COVARIANCE)
+
+    def one(
+        id: str,
+        statement: str,
+        loop: Loop,
+        wrong: dict[str, Callable[[], float]],
+        *,
+        theorem: str = "thm-gaussian-covariance",
+        steps: int = 60,
+        t: int | None = None,
+        reps: int,
+    ) -> Claim:
+        alone = model.sampling_noise(loop.n, loop.m)["covariance"].real[0]
+        experiment = Experiment(model, loop, "covariance", steps, t, float(alone))
+        page = "book/gaussian/covariance"
+        return Claim(
+            id, statement, "exact", theorem, page, experiment.theory, experiment, reps, wrong
+        )
+
+    golden = optimal_weight(1)
+    collapse = FullySynthetic(n=10, m=10)
+    drift = model.log_det_drift(10)
+    median = model.log_det_median(rows=10, fits=21)
+    return [
+        one(
+            "covariance-fresh-golden",
+            "With fresh real rows, the error of the covariance follows the exact 2 x 2 recursion "
+            "(n = m = 20, w = 1/phi).",
+            FreshReal(n=20, m=20, w=golden),
+            {"the asymptotic formula": lambda: golden},
+            reps=12_000,
+        ),
+        one(
+            "covariance-fresh-small",
+            "The recursion holds at sizes where the asymptotic formula is far off "
+            "(n = 20, m = 8, w = 0.5).",
+            FreshReal(n=20, m=8, w=0.5),
+            {
+                "the asymptotic formula": lambda: error_ratio(0.5, 2.5),
+                "trace component left out": lambda: _without_trace(model, 20, 8, 0.5),
+            },
+            reps=40_000,
+        ),
+        one(
+            "covariance-fixed-real",
+            "With the same real rows at every generation, the error of the covariance settles "
+            "above that of the real rows (n = m = 20, w = 1/2).",
+            FixedReal(n=20, m=20, w=0.5),
+            {"fresh rows assumed": lambda: error_ratio(0.5, 1)},
+            steps=24,
+            reps=145_000,
+        ),
+        one(
+            "covariance-accumulate",
+            "With all synthetic rows kept, the error of the covariance follows the recursion with "
+            "shrinking shares (n = m = 20, t = 20).",
+            Accumulate(n=20, m=20),
+            {"the mean's sum of 1/i^2": lambda: float((1 / np.arange(1.0, 22.0) ** 2).sum())},
+            steps=20,
+            t=20,
+            reps=320_000,
+        ),
+        one(
+            "covariance-fully-synthetic",
+            "Trained on synthetic rows alone, the expected error of the covariance grows faster "
+            "than t + 1 (n = m = 50, t = 4, early enough to average).",
+            FullySynthetic(n=50, m=50),
+            {"linear growth": lambda: 5.0},
+            theorem="thm-covariance-collapse",
+            steps=4,
+            t=4,
+            reps=360_000,
+        ),
+        Claim(
+            "covariance-collapse-drift",
+            "Trained on synthetic rows alone, the log-determinant of the covariance falls by a "
+            "fixed expected amount a generation, although its expected error explodes "
+            "(n = m = 10, t = 60).",
+            "exact",
+            "thm-covariance-collapse",
+            "book/gaussian/covariance",
+            lambda: 61 * drift,
+            Experiment(model, collapse, "log_det", steps=60, t=60),
+            reps=8000,
+            wrong={
+                "an unbiased estimate does not drift": lambda: 0.0,
+                "leading order d(d+1)/(2m)": lambda: -61 * 3 / 10,
+            },
+        ),
+        Claim(
+            "covariance-collapse-median",
+            "Half of all fully synthetic chains have a determinant below the exact median of a "
+            "product of chi-squares (n = m = 10, t = 20).",
+            "exact",
+            "thm-covariance-collapse",
+            "book/gaussian/covariance",
+            lambda: 0.5,
+            Experiment(model, collapse, _Below(model, median), steps=20, t=20),
+            reps=110_000,
+            wrong={
+                # then twice the median would be where the median is
+                "no drift": lambda: model.log_det_cdf(2 * median, rows=10, fits=21)
+            },
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class _Below:
+    """1 where the log-determinant is below a value, else 0."""
+
+    model: Gaussian
+    value: float
+
+    def __call__(self, fit: Moments) -> np.ndarray:
+        return (self.model.error(fit, "log_det") < self.value).astype(float)
+
+
+def _without_trace(model: Gaussian, n: int, m: int, w: float) -> float:
+    """Limit of the covariance's recursion when its trace is taken as known."""
+    noise = model.sampling_noise(n, m)["covariance"]
+    a = w**2 * noise.real[0] + (1 - w) ** 2 * noise.synthetic[0]
+    return float(a / (1 - (1 - w) ** 2 * m / (m - 1)) / noise.real[0])
+
+
+def _frequencies() -> list[Claim]:
+    page = "book/real-data/adult-columns"
+
+    def one(
+        id: str,
+        statement: str,
+        column: str,
+        loop: Loop,
+        predicted: Callable[[], float],
+        wrong: dict[str, Callable[[], float]],
+        *,
+        steps: int = 60,
+        t: int | None = None,
+        reps: int,
+    ) -> Claim:
+        counts, _ = adult_counts(column)
+        model = Categorical(counts / counts.sum())
+        unit = float(model.sampling_noise(loop.n, loop.m)["frequencies"].real[0])
+        experiment = Experiment(model, loop, "frequencies", steps, t, unit)
+        theorem = "thm-frequencies"
+        return Claim(id, statement, "exact", theorem, page, predicted, experiment, reps, wrong)
+
+    w500 = optimal_weight(1, contraction=1 - 1 / 500)
+    return [
+        one(
+            "frequencies-fresh-optimum",
+            "Column workclass of Adult, n = m = 500: at the exact best weight the error of the "
+            "frequencies settles at that weight times the error of the real rows.",
+            "workclass",
+            FreshReal(n=500, m=500, w=w500),
+            lambda: w500,
+            {"naive mixing": lambda: error_ratio(0.5, 1)},
+            reps=4000,
+        ),
+        one(
+            "frequencies-fresh-small",
+            "Column marital_status with few rows (n = 8, m = 4, w = 0.1): the contraction is "
+            "(1 - 1/m)(1 - w)^2.",
+            "marital_status",
+            FreshReal(n=8, m=4, w=0.1),
+            lambda: error_ratio(0.1, 2, contraction=0.75),
+            {"contraction without 1 - 1/m": lambda: error_ratio(0.1, 2)},
+            reps=13_000,
+        ),
+        one(
+            "frequencies-fully-synthetic",
+            "Column education, trained on synthetic rows alone (n = m = 50, t = 20): the error "
+            "is n (1 - (1 - 1/n)^(t+1)) times that of the real rows, and no more than n times.",
+            "education",
+            FullySynthetic(n=50, m=50),
+            lambda: 50 * (1 - (1 - 1 / 50) ** 21),
+            {"linear growth t + 1": lambda: 21.0},
+            steps=20,
+            t=20,
+            reps=40_000,
+        ),
+        one(
+            "frequencies-fixed-real",
+            "Column workclass with the same real rows at every generation (n = m = 50, w = 1/2): "
+            "the error stays above that of the real rows.",
+            "workclass",
+            FixedReal(n=50, m=50, w=0.5),
+            lambda: (0.75 + 0.25) / (1 - 0.25 * (1 - 1 / 50)),
+            {"fresh rows assumed": lambda: error_ratio(0.5, 1)},
+            steps=24,
+            reps=48_000,
+        ),
+        one(
+            "frequencies-accumulate",
+            "Column marital_status with all synthetic rows kept (n = m = 20, t = 20).",
+            "marital_status",
+            Accumulate(n=20, m=20),
+            lambda: (
+                20 * (1 - (1 - 1 / 20) * float(np.prod(1 - 1 / (20 * np.arange(2.0, 22) ** 2))))
+            ),
+            {"the mean's sum of 1/i^2": lambda: float((1 / np.arange(1.0, 22.0) ** 2).sum())},
+            steps=20,
+            t=20,
+            reps=90_000,
+        ),
+    ]

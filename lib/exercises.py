@@ -1,0 +1,159 @@
+"""Instant feedback for the exercises: what is wrong with an answer, never what is right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.special import digamma
+
+from lib import _validate
+from lib.data import adult_counts
+from lib.weights import error_ratio, optimal_weight
+
+
+@dataclass(frozen=True)
+class Number:
+    """An exercise whose answer is a number.
+
+    Attributes
+    ----------
+    solution : callable
+        Returns the number.
+    tolerance : float
+        Largest relative error, as the question states it.
+    slips : mapping of str to callable
+        What to say to a well-known wrong number.
+    """
+
+    solution: Callable[[], float]
+    tolerance: float = 0.01
+    slips: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+
+    def feedback(self, answer: Any) -> str:
+        """Return what is wrong, or an empty string."""
+        try:
+            value = float(answer)
+        except (TypeError, ValueError):
+            return f"expected a number, got {type(answer).__name__}"
+        if not math.isfinite(value):
+            return "expected a finite number"
+        right = self.solution()
+        if self._near(value, right):
+            return ""
+        for advice, slip in self.slips.items():
+            if self._near(value, slip()):
+                return advice
+        return "too large" if value > right else "too small"
+
+    def _near(self, value: float, target: float) -> bool:
+        return abs(value - target) <= self.tolerance * abs(target) + 1e-12
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An exercise whose answer is a function, tried on points that the question does not show.
+
+    Attributes
+    ----------
+    solution : callable
+        The right function.
+    points : tuple of tuple of float
+        Where it is tried.
+    """
+
+    solution: Callable[..., float]
+    points: tuple[tuple[float, ...], ...]
+
+    def feedback(self, answer: Any) -> str:
+        """Return what is wrong, or an empty string."""
+        if not callable(answer):
+            return f"expected a function, got {type(answer).__name__}"
+        for point in self.points:
+            where = ", ".join(f"{value:g}" for value in point)
+            try:
+                value = float(answer(*point))
+            except Exception as error:  # a student's function may fail in any way
+                return f"at ({where}) it fails: {type(error).__name__}: {error}"
+            right = self.solution(*point)
+            if math.isnan(value):
+                return f"at ({where}) it returns nan"
+            if abs(value - right) > 1e-8 * abs(right):
+                size = "too large" if value > right else "too small"
+                return f"at ({where}) it returns {value:.6g}: {size}"
+        return ""
+
+
+def _rare_category_missing() -> float:
+    counts, _ = adult_counts("workclass")
+    return float((1 - counts["Never-worked"] / counts.sum()) ** 500)
+
+
+EXERCISES: Mapping[str, Number | Formula] = {
+    "loops-synthetic": Number(
+        lambda: 1 + 9 * 0.5,
+        slips={"each generation adds 1/m, not 1/n": lambda: 10.0},
+    ),
+    "loops-accumulate": Number(
+        lambda: math.pi**2 / 6, slips={"the first fit counts too": lambda: math.pi**2 / 6 - 1}
+    ),
+    "recursion-half": Number(
+        lambda: 2.0, slips={"that is k = n/m; the question is how many times n": lambda: 0.5}
+    ),
+    "recursion-error": Formula(error_ratio, ((0.5, 1), (0.2, 0.1), (0.9, 7), (1, 3))),
+    "mean-error": Number(
+        lambda: optimal_weight(0.1) * 3 / 200,
+        slips={
+            "that is the error in units of the real rows alone": lambda: optimal_weight(0.1),
+            "that is naive mixing": lambda: error_ratio(1 / 11, 0.1) * 3 / 200,
+        },
+    ),
+    "mean-best": Formula(optimal_weight, ((1,), (0.03,), (12,), (0.5,))),
+    "covariance-stable": Number(
+        lambda: 1 - math.sqrt(4 / 6),
+        slips={"solve (1-w)^2 (m+1)/(m-1) = 1 for w, not for 1-w": lambda: math.sqrt(4 / 6)},
+    ),
+    "covariance-drift": Number(
+        lambda: float(digamma(4.5) - np.log(4.5)),
+        slips={"that is the leading term; the drift itself has a digamma": lambda: -1 / 9},
+    ),
+    "adult-missing": Number(
+        _rare_category_missing,
+        slips={"that is the chance of seeing it": lambda: 1 - _rare_category_missing()},
+    ),
+    "adult-ceiling": Number(lambda: 500.0, tolerance=0.001),
+}
+"""Every exercise by its name in the book."""
+
+
+def check(name: str, answer: Any = None) -> None:
+    """Print whether an answer is right, and if not, what is wrong with it.
+
+    Parameters
+    ----------
+    name : str
+        The exercise.
+    answer : float or callable, optional
+        A number or a function, as the exercise asks. None stands for no answer yet.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise.
+
+    Examples
+    --------
+    >>> from lib.exercises import check
+    >>> check("recursion-half", 0.5)
+    recursion-half: not yet - that is k = n/m; the question is how many times n
+    """
+    if name not in EXERCISES:
+        raise _validate.fail("name", f"one of {', '.join(EXERCISES)}", name)
+    if answer is None:
+        print(f"{name}: no answer yet")
+        return
+    fault = EXERCISES[name].feedback(answer)
+    print(f"{name}: not yet - {fault}" if fault else f"{name}: right")

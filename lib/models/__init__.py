@@ -1,0 +1,7 @@
+"""What is estimated: one small module a model, each a `lib.models.base.Model`."""
+
+from lib.models.base import Model
+from lib.models.categorical import Categorical
+from lib.models.gaussian import Gaussian
+
+__all__ = ["Categorical", "Gaussian", "Model"]

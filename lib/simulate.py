@@ -1,0 +1,340 @@
+"""Run a model in a loop, many replicates at once.
+
+Replicates are drawn in chunks whose size depends on the grid of weights alone. Chunk i has the seed
+``SeedSequence(seed, spawn_key=(i,))`` whoever computes it, and chunks are merged in their order:
+the same seed gives the same bits with 1 worker or 16. What is kept of a chunk is the mean and the
+squared spread of each error, so memory does not grow with the number of replicates.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from lib import _validate
+from lib._validate import Array
+from lib.loops import Loop, Source
+from lib.models.base import Model
+
+CELLS = 8000
+"""Weights times replicates in a chunk: a block of 64 kB, which stays in a processor's cache.
+
+Part of what a seed means: another size gives other numbers.
+"""
+
+Metric = Callable[[Any], Array]
+
+
+class Estimate(NamedTuple):
+    """A simulated number.
+
+    Attributes
+    ----------
+    value : float
+        The mean over replicates.
+    standard_error : float
+        Of that mean.
+    reps : int
+        Independent replicates behind it.
+    """
+
+    value: float
+    standard_error: float
+    reps: int
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Count, mean and sum of squared deviations of replicates, elementwise."""
+
+    count: int
+    mean: Array
+    squares: Array
+
+    @classmethod
+    def of(cls, values: Array) -> _Tally:
+        """Tally values whose last axis runs over replicates."""
+        mean = values.mean(axis=-1)
+        apart = values - mean[..., None]
+        return cls(values.shape[-1], mean, np.einsum("...r,...r->...", apart, apart))
+
+    def merge(self, other: _Tally) -> _Tally:
+        """Join two tallies (Chan, Golub and LeVeque 1983)."""
+        count = self.count + other.count
+        step = other.mean - self.mean
+        return _Tally(
+            count,
+            self.mean + step * (other.count / count),
+            self.squares + other.squares + step**2 * (self.count * other.count / count),
+        )
+
+    @property
+    def standard_error(self) -> Array:
+        if self.count < 2:  # one replicate says nothing of the spread
+            return np.full_like(self.mean, np.nan)
+        return np.sqrt(self.squares / (self.count - 1) / self.count)
+
+
+Tallies = dict[str, tuple[_Tally, _Tally]]  # metric -> (steady state, path)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What `simulate` returns: errors averaged over replicates, with their standard errors.
+
+    Attributes
+    ----------
+    model : Model
+    loop : Loop
+    steps, reps, seed, burn_in : int
+        The arguments of `simulate`.
+    """
+
+    model: Model
+    loop: Loop
+    steps: int
+    reps: int
+    seed: int
+    burn_in: int
+    _tallies: Tallies
+
+    @property
+    def _weights(self) -> Array:
+        grid = self.loop.grid
+        return np.array([np.nan]) if grid is None else grid
+
+    def path(self) -> pd.DataFrame:
+        """Return the error at every generation.
+
+        Returns
+        -------
+        DataFrame
+            Columns metric, w, t, error, standard_error; t = 0 is the fit on n real rows alone,
+            w is NaN in a loop that has no weight.
+        """
+        w, t = np.meshgrid(self._weights, np.arange(self.steps + 1), indexing="ij")
+        return self._frame(1, {"w": w.ravel(), "t": t.ravel()})
+
+    def summary(self) -> pd.DataFrame:
+        """Return the error averaged over t = burn_in, ..., steps.
+
+        Returns
+        -------
+        DataFrame
+            Columns metric, w, error, standard_error. Each replicate is averaged over time first,
+            so the standard error is right although neighbouring generations are correlated.
+        """
+        return self._frame(0, {"w": self._weights})
+
+    def _frame(self, which: int, index: Mapping[str, Any]) -> pd.DataFrame:
+        frames = []
+        for metric, tallies in self._tallies.items():
+            tally = tallies[which]
+            columns = {"error": tally.mean.ravel(), "standard_error": tally.standard_error.ravel()}
+            frames.append(pd.DataFrame({"metric": metric, **index, **columns}))
+        return pd.concat(frames, ignore_index=True)
+
+    def estimate(self, metric: str, *, w: float | None = None, t: int | None = None) -> Estimate:
+        """Return one error.
+
+        Parameters
+        ----------
+        metric : str
+            A recorded metric.
+        w : float, optional
+            The weight, if the loop has a grid of several.
+        t : int, optional
+            A generation; without it the average over t >= burn_in.
+
+        Returns
+        -------
+        Estimate
+
+        Raises
+        ------
+        ValueError
+            If the metric was not recorded, or `w` or `t` is not one of those simulated.
+        """
+        if metric not in self._tallies:
+            raise _validate.fail("metric", f"one of {list(self._tallies)}", metric)
+        steady, path = self._tallies[metric]
+        weights = self._weights
+        if w is None and weights.size == 1:
+            row = 0
+        else:
+            wanted = np.nan if w is None else _validate.weight("w", w)
+            matches = np.flatnonzero(np.isclose(weights, wanted, rtol=1e-12, atol=0))
+            if matches.size == 0:
+                raise _validate.fail("w", f"one of {weights.tolist()}", w)
+            row = int(matches[0])
+        if t is None:
+            tally, place = steady, (row,)
+        else:
+            t = _validate.integer("t", t, least=0)
+            if t > self.steps:
+                raise _validate.fail("t", f"between 0 and {self.steps}", t)
+            tally, place = path, (row, t)  # type: ignore[assignment]  # one index more
+        return Estimate(float(tally.mean[place]), float(tally.standard_error[place]), tally.count)
+
+
+def simulate(
+    model: Model,
+    loop: Loop,
+    *,
+    steps: int = 200,
+    reps: int = 1000,
+    seed: int = 1,
+    burn_in: int | None = None,
+    n_jobs: int = 1,
+    metrics: Sequence[str] | Mapping[str, Metric] | None = None,
+    progress: bool | None = None,
+) -> Simulation:
+    """Run a model in a loop and average its errors over replicates.
+
+    With a grid of weights, all weights of a replicate share the real rows (so differences between
+    weights are sharper than the errors themselves) and each has synthetic rows of its own.
+
+    Parameters
+    ----------
+    model : Model
+        Any of `lib.models`.
+    loop : Loop
+        Any of `lib.loops`.
+    steps : int, optional
+        Generations after the first fit.
+    reps : int, optional
+        Independent replicates.
+    seed : int, optional
+        Not negative. The same seed, model, loop, steps and reps give the same bits.
+    burn_in : int, optional
+        First generation of the steady-state average; three quarters of `steps` by default.
+    n_jobs : int, optional
+        Worker processes (joblib); -1 for all cores.
+    metrics : sequence of str or mapping of str to callable, optional
+        What to record: names of the model's metrics (default: `model.metrics`), or functions that
+        take a batch of fits and return an array of shape (weights, replicates).
+    progress : bool, optional
+        Show a progress bar; by default if standard error is a terminal.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    ValueError
+        If steps or reps < 1, burn_in is not in [0, steps), the seed is negative, or the loop has
+        too few rows for the model.
+
+    Examples
+    --------
+    >>> from lib import FreshReal, simulate
+    >>> from lib.models import Gaussian
+    >>> loop = FreshReal(n=100, m=100, w=[0.5, 0.618])
+    >>> result = simulate(Gaussian([0, 0], [[1, 0], [0, 1]]), loop, steps=20, reps=500, seed=1)
+    >>> result.summary().columns.tolist()
+    ['metric', 'w', 'error', 'standard_error']
+    """
+    steps, reps = _validate.integer("steps", steps), _validate.integer("reps", reps)
+    seed = _validate.integer("seed", seed, least=0)
+    burn_in = 3 * steps // 4 if burn_in is None else _validate.integer("burn_in", burn_in, least=0)
+    if burn_in >= steps:
+        raise _validate.fail("burn_in", f"less than `steps` = {steps}", burn_in)
+    if n_jobs != -1:
+        n_jobs = _validate.integer("n_jobs", n_jobs)
+    model.check(loop)
+    recorded = _metrics(model, metrics)
+
+    chunk = max(1, CELLS // (1 if loop.grid is None else loop.grid.size))
+    sizes = [min(chunk, reps - start) for start in range(0, reps, chunk)]
+    jobs = (
+        delayed(_chunk)(model, loop, steps, burn_in, recorded, seed, i, size)
+        for i, size in enumerate(sizes)
+    )
+    shown = sys.stderr.isatty() if progress is None else progress
+    # a generator of results, in order: chunks are merged as they come and then forgotten
+    workers = n_jobs if len(sizes) > 1 else 1
+    chunks = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    with tqdm(total=reps, unit="replicate", disable=not shown) as bar:
+        tallies = _merge(chunks, sizes, bar)
+    return Simulation(model, loop, steps, reps, seed, burn_in, tallies)
+
+
+def _metrics(
+    model: Model, metrics: Sequence[str] | Mapping[str, Metric] | None
+) -> Mapping[str, str | Metric]:
+    names = model.metrics if metrics is None else metrics
+    if isinstance(names, str) or not names:
+        raise _validate.fail("metrics", "a non-empty sequence of names, or a mapping", metrics)
+    return names if isinstance(names, Mapping) else {name: name for name in names}
+
+
+def _merge(chunks: Iterable[Tallies], sizes: Sequence[int], bar: tqdm[Any]) -> Tallies:
+    total: Tallies = {}
+    for size, chunk in zip(sizes, chunks, strict=True):
+        for metric, new in chunk.items():
+            old = total.get(metric)
+            total[metric] = (old[0].merge(new[0]), old[1].merge(new[1])) if old else new
+        bar.update(size)
+    return total
+
+
+def _chunk(
+    model: Model,
+    loop: Loop,
+    steps: int,
+    burn_in: int,
+    metrics: Mapping[str, str | Metric],
+    seed: int,
+    chunk: int,
+    reps: int,
+) -> Tallies:
+    """Simulate one chunk of replicates."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(chunk,))))
+    shared = (1, reps)  # real rows are the same for every weight of the grid
+    every = (1 if loop.grid is None else loop.grid.size, reps)
+    first = training = model.draw(loop.n, shared, rng)
+    fit = model.fit(training)
+    paths: dict[str, list[_Tally]] = {metric: [] for metric in metrics}
+    steady = {metric: np.zeros(every) for metric in metrics}
+
+    def record(t: int) -> None:
+        for metric, error in metrics.items():
+            values = model.error(fit, error) if isinstance(error, str) else error(fit)
+            paths[metric].append(_Tally.of(np.broadcast_to(values, every)))
+            if t >= burn_in:
+                steady[metric] += values
+
+    record(0)
+    draw: dict[Source, Callable[[], Any]] = {
+        Source.FRESH: lambda: model.draw(loop.n, shared, rng),
+        Source.FIRST: lambda: first,
+        Source.PREVIOUS: lambda: training,
+        Source.SYNTHETIC: lambda: model.synthesize(fit, loop.m, every, rng),
+    }
+    for t in range(1, steps + 1):
+        parts = [
+            (draw[source](), np.atleast_1d(weight)[:, None])
+            for source, weight in loop.recipe(t).items()
+        ]
+        training = model.mix(parts)
+        fit = model.fit(training)
+        record(t)
+    return {
+        metric: (
+            _Tally.of(steady[metric] / (steps - burn_in + 1)),
+            _Tally(
+                reps,
+                np.stack([tally.mean for tally in path], axis=-1),
+                np.stack([tally.squares for tally in path], axis=-1),
+            ),
+        )
+        for metric, path in paths.items()
+    }

@@ -1,0 +1,176 @@
+"""Check a claim by simulation and keep the receipt.
+
+A check has three outcomes. With z = (estimate - predicted) / standard error and a two-sided
+false-alarm rate alpha, the claim is *refuted* if ``|z|`` is beyond the critical value; *confirmed*
+if it is not and the run was fine enough to have seen an error of the claim's resolution (2 % unless
+it says otherwise) with the stated power; *inconclusive* otherwise: run more replicates.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from scipy import stats
+
+from lib import _validate
+from lib.claims import Claim, claim
+from lib.simulate import Estimate
+
+Verdict = Literal["confirmed", "refuted", "inconclusive"]
+
+ALPHA = 1e-4
+"""Two-sided false-alarm rate of one check."""
+
+POWER = 0.99
+"""Probability with which a check must see an error as large as its resolution."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a check found.
+
+    Attributes
+    ----------
+    claim, status, statement : str
+        The claim's id, ``"exact"`` or ``"asymptotic"``, and its statement in words.
+    predicted, estimate, standard_error : float
+        In the claim's unit.
+    reps, seed : int
+        Independent replicates, and the seed that repeats them bit by bit.
+    resolution : float
+        Relative error that the check must be able to see.
+    alpha, power : float
+        False-alarm rate, and the probability of seeing an error of the smallest detectable size.
+    """
+
+    claim: str
+    status: str
+    statement: str
+    predicted: float
+    estimate: float
+    standard_error: float
+    reps: int
+    seed: int
+    resolution: float
+    alpha: float = ALPHA
+    power: float = POWER
+
+    @property
+    def z(self) -> float:
+        """Distance of the estimate from the prediction, in standard errors."""
+        gap = self.estimate - self.predicted
+        if self.standard_error == 0:  # replicates without any spread
+            return math.copysign(math.inf, gap) if gap else 0.0
+        return gap / self.standard_error
+
+    @property
+    def critical(self) -> float:
+        """Critical value of ``|z|``, from Student's t with reps - 1 degrees of freedom."""
+        return float(stats.t.isf(self.alpha / 2, self.reps - 1))
+
+    @property
+    def detectable(self) -> float:
+        """Smallest relative error of the prediction that this run sees with the stated power."""
+        reach = self.critical + float(stats.t.isf(1 - self.power, self.reps - 1))
+        return reach * self.standard_error / abs(self.predicted)
+
+    @property
+    def verdict(self) -> Verdict:
+        """``"confirmed"``, ``"refuted"`` or ``"inconclusive"``."""
+        if math.isnan(self.z):
+            return "inconclusive"
+        if abs(self.z) > self.critical:
+            return "refuted"
+        return "confirmed" if self.detectable <= self.resolution else "inconclusive"
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the verdict is ``"confirmed"``."""
+        return self.verdict == "confirmed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every number of the receipt, ready for JSON."""
+        derived = ("z", "critical", "detectable", "verdict")
+        return asdict(self) | {name: getattr(self, name) for name in derived}
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"claim       {self.claim} ({self.status})",
+                f"predicted   {self.predicted:.5g}",
+                f"estimate    {self.estimate:.5g} ± {self.standard_error:.2g}"
+                f"   ({self.reps} replicates, seed {self.seed})",
+                f"z           {self.z:+.2f}   (refuted beyond ±{self.critical:.2f}:"
+                f" false-alarm rate {self.alpha:g})",
+                f"detectable  an error of {self.detectable:.2%} or more, with power {self.power:g}",
+                f"verdict     {self.verdict}",
+            ]
+        )
+
+
+def check(
+    claim: Claim, estimate: Estimate, *, predicted: float | None = None, seed: int = 1
+) -> Receipt:
+    """Compare a simulated number with a claim's prediction.
+
+    Parameters
+    ----------
+    claim : Claim
+    estimate : Estimate
+        From ``claim.simulate``.
+    predicted : float, optional
+        Another prediction to hold against the same simulation, such as a wrong formula.
+    seed : int, optional
+        What the receipt says of where the estimate comes from.
+
+    Returns
+    -------
+    Receipt
+    """
+    return Receipt(
+        claim.id,
+        claim.status,
+        claim.statement,
+        claim.predicted() if predicted is None else predicted,
+        *estimate,
+        seed=seed,
+        resolution=claim.resolution,
+    )
+
+
+def verify(
+    which: Claim | str, *, seed: int = 1, reps: int | None = None, n_jobs: int = 1
+) -> Receipt:
+    """Simulate a claim and compare.
+
+    Parameters
+    ----------
+    which : Claim or str
+        A claim or its id.
+    seed : int, optional
+        Any seed of your own: the verdict must not depend on ours.
+    reps : int, optional
+        Replicates; by default as many as the claim's resolution needs.
+    n_jobs : int, optional
+        Worker processes; the numbers do not depend on it.
+
+    Returns
+    -------
+    Receipt
+
+    Raises
+    ------
+    ValueError
+        If the id is unknown, or `reps` < 2 (one replicate has no standard error).
+
+    Examples
+    --------
+    >>> from lib.verify import verify
+    >>> verify("mean-fresh-golden").verdict
+    'confirmed'
+    """
+    checked = claim(which) if isinstance(which, str) else which
+    reps = checked.reps if reps is None else _validate.integer("reps", reps, least=2)
+    return check(checked, checked.simulate(seed=seed, reps=reps, n_jobs=n_jobs), seed=seed)

@@ -1,0 +1,267 @@
+"""Closed forms in the weight w and the ratio k = n/m.
+
+The setting (He, Xu and Cheng, arXiv 2502.18049): each generation is trained on n fresh real rows,
+which share the weight w, and on m synthetic rows of the generation before, which share 1 - w.
+Errors are in units of the error of n real rows alone.
+
+The functions that start with ``_`` are the same formulas without checks, in plain arithmetic:
+`lib.charts` evaluates them on Vega expressions, so that a slider on the website and Python cannot
+differ.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lib import _validate
+from lib._validate import Array
+
+
+def _kept(w: Any, r: Any = 1.0) -> Any:
+    return r * (1 - w) * (1 - w)
+
+
+def _noise(w: Any, k: Any) -> Any:
+    return w * w + k * (1 - w) * (1 - w)
+
+
+def _error_ratio(w: Any, k: Any, r: Any = 1.0) -> Any:
+    # (1 - r) + r w (2 - w) is 1 - r (1 - w)^2 without the cancellation near w = 0
+    return _noise(w, k) / ((1 - r) + r * w * (2 - w))
+
+
+def _optimal_weight(k: Any, r: Any = 1.0) -> Any:
+    # The root of the docstring as w = 1 - 4/(2 + s)^2, which neither cancels nor overflows.
+    # For r = 1, s = sqrt(k) + sqrt(k + 4) - 2.
+    q = r**0.5
+    near, far = (k + (1 - q) * (1 - q)) ** 0.5, (k + (1 + q) * (1 + q)) ** 0.5
+    gap = ((1 - q) * (1 - q)) ** 0.5
+    s = k / (near + gap) + (gap - (1 - q)) + k / (far + (1 + q))
+    return (s / (s + 2)) * ((s + 4) / (s + 2))
+
+
+def _naive_weight(k: Any) -> Any:
+    return k / (k + 1)
+
+
+def _break_even_weight(k: Any) -> Any:
+    return k / (k + 2)
+
+
+def _error_at(t: Any, w: Any, k: Any, start: Any = 1.0) -> Any:
+    limit = _error_ratio(w, k)
+    return limit + _kept(w) ** t * (start - limit)
+
+
+def _plain(value: Any) -> Any:
+    """Turn a 0-d array into a float, leave the others alone."""
+    return float(value) if np.ndim(value) == 0 else value
+
+
+def error_ratio(w: ArrayLike, k: ArrayLike, *, contraction: ArrayLike = 1.0) -> Any:
+    r"""Limit error of the fresh-real loop, in units of the error of n real rows alone.
+
+    .. math:: E(w, k) = \frac{w^2 + k(1-w)^2}{1 - r(1-w)^2}
+
+    which for ``r = 1`` is ``(w^2 + k (1-w)^2) / (w (2-w))``.
+
+    Parameters
+    ----------
+    w : array_like
+        Total weight of the real rows, in [0, 1].
+    k : array_like
+        Ratio n/m of real to synthetic rows, positive. Broadcasts against `w`.
+    contraction : array_like, optional
+        Factor r with which one generation multiplies the old error beyond ``(1-w)^2``: 1 for a
+        mean, 1 - 1/m for frequencies and distribution functions.
+
+    Returns
+    -------
+    float or ndarray
+        ``inf`` where the loop has no finite limit, ``r (1-w)^2 >= 1`` (for r = 1: at w = 0).
+
+    Raises
+    ------
+    ValueError
+        If a weight is outside [0, 1], a ratio is not positive, or an argument is not finite.
+
+    Examples
+    --------
+    >>> from lib import error_ratio, optimal_weight
+    >>> round(error_ratio(optimal_weight(1), 1), 6)
+    0.618034
+    >>> error_ratio([0.25, 0.5], k=1).round(4).tolist()
+    [1.4286, 0.6667]
+    """
+    w_, k_ = _validate.weight("w", w), _validate.positive("k", k)
+    r_ = _validate.nonnegative("contraction", contraction)
+    settles = (1 - r_) + r_ * w_ * (2 - w_) > 0
+    with np.errstate(divide="ignore"):
+        error = _error_ratio(w_, k_, r_)
+    return _plain(np.where(settles, error, np.inf))
+
+
+def optimal_weight(k: ArrayLike, contraction: ArrayLike = 1.0) -> Any:
+    r"""Weight on the real rows that makes `error_ratio` smallest.
+
+    .. math:: w^* = \frac{\sqrt{k^2 + 4k} - k}{2}
+
+    for ``contraction = 1``: the positive root of ``w^2 + k w - k = 0``, and 1/phi at k = 1. With a
+    contraction r, ``u = 1 - w*`` is the smaller root of ``r u^2 - (1+k+r) u + 1 = 0``. Whatever r
+    is, the error at the optimum is the weight itself.
+
+    Parameters
+    ----------
+    k : array_like
+        Ratio n/m of real to synthetic rows, positive.
+    contraction : array_like, optional
+        See `error_ratio`.
+
+    Returns
+    -------
+    float or ndarray
+        Strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If `k` is not finite and positive, or `contraction` not finite and at least 0.
+
+    Examples
+    --------
+    >>> from lib import optimal_weight
+    >>> round(optimal_weight(1), 12)
+    0.61803398875
+    >>> round(optimal_weight(0.5), 12)
+    0.5
+    """
+    k_ = _validate.positive("k", k)
+    return _plain(_optimal_weight(k_, _validate.nonnegative("contraction", contraction)))
+
+
+def naive_weight(k: ArrayLike) -> Any:
+    """Weight that the real rows get when all n + m rows count the same: ``k / (k + 1)``.
+
+    Parameters
+    ----------
+    k : array_like
+        Ratio n/m of real to synthetic rows, positive.
+
+    Returns
+    -------
+    float or ndarray
+        The weight; its limit error is ``(k + 1) / (k + 2)``.
+
+    Raises
+    ------
+    ValueError
+        If `k` is not finite and positive.
+
+    Examples
+    --------
+    >>> from lib import naive_weight
+    >>> naive_weight(1)
+    0.5
+    """
+    return _plain(_naive_weight(_validate.positive("k", k)))
+
+
+def break_even_weight(k: ArrayLike) -> Any:
+    """Weight above which synthetic rows help: ``error_ratio(w, k) < 1`` for ``w > k / (k + 2)``.
+
+    Parameters
+    ----------
+    k : array_like
+        Ratio n/m of real to synthetic rows, positive.
+
+    Returns
+    -------
+    float or ndarray
+        The weight at which the loop is just as good as n real rows alone.
+
+    Raises
+    ------
+    ValueError
+        If `k` is not finite and positive.
+
+    Examples
+    --------
+    >>> from lib import break_even_weight
+    >>> break_even_weight(2)
+    0.5
+    """
+    return _plain(_break_even_weight(_validate.positive("k", k)))
+
+
+def half_life(w: ArrayLike) -> Any:
+    r"""Return how many generations halve the distance to the limit error.
+
+    .. math:: \frac{\ln 2}{-2 \ln(1-w)}
+
+    Parameters
+    ----------
+    w : array_like
+        Total weight of the real rows, in [0, 1].
+
+    Returns
+    -------
+    float or ndarray
+        In generations, not rounded: ``inf`` at w = 0 and 0 at w = 1.
+
+    Raises
+    ------
+    ValueError
+        If a weight is outside [0, 1].
+
+    Examples
+    --------
+    >>> from lib.weights import half_life
+    >>> round(half_life(0.5), 3)
+    0.5
+    """
+    with np.errstate(divide="ignore"):
+        return _plain(np.log(2) / (-2 * np.log1p(-_validate.weight("w", w))))
+
+
+def adaptive_weights(k: float, steps: int) -> Array:
+    """Best weight at each generation, when the first fit has n real rows.
+
+    ``w_t = (e + k) / (1 + e + k)`` with e the error of generation t - 1, after which the error of
+    generation t is ``w_t``. At k = 1 these are ratios of consecutive Fibonacci numbers; their
+    limit is ``optimal_weight(k)``.
+
+    Parameters
+    ----------
+    k : float
+        Ratio n/m of real to synthetic rows, positive.
+    steps : int
+        Number of generations.
+
+    Returns
+    -------
+    ndarray, shape (steps,)
+        The weights ``w_1, ..., w_steps``.
+
+    Raises
+    ------
+    ValueError
+        If `k` is not a finite positive number or `steps` not a positive integer.
+
+    Examples
+    --------
+    >>> from lib import adaptive_weights
+    >>> adaptive_weights(1, 4).round(4).tolist()
+    [0.6667, 0.625, 0.619, 0.6182]
+    """
+    ratio = _validate.positive("k", k)
+    if ratio.ndim:
+        raise _validate.fail("k", "a single number", k)
+    weights = np.empty(_validate.integer("steps", steps))
+    error = 1.0
+    for t in range(weights.size):
+        error = float((error + ratio) / (1 + error + ratio))
+        weights[t] = error
+    return weights

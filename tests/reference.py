@@ -1,0 +1,92 @@
+"""The book's loops as plainly as the text states them: every row is drawn, nothing is clever.
+
+This is the reference for the fast code of `lib`, which draws sufficient statistics instead of rows
+and runs all replicates at once. It shares no code with it. A loop is only asked for its name and
+its numbers n, m and w. A part of a training set is a pair (weight of all its rows together, rows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[Any]
+Parts = list[tuple[float, Rows]]
+Draw = Callable[[Any, int], Rows]
+Fit = Callable[[Parts], Any]
+
+
+def training_set(loop: Any, real: list[Rows], synthetic: list[Rows]) -> Parts:
+    """Return the parts that a generation is trained on, from all the rows there have been."""
+    name = type(loop).__name__
+    if name == "FullySynthetic":
+        return [(1.0, synthetic[-1])]
+    if name == "Accumulate":
+        sets = [real[0], *synthetic]
+        total = sum(len(rows) for rows in sets)
+        return [(len(rows) / total, rows) for rows in sets]
+    if name == "FixedReal":
+        return [(loop.w, real[0]), (1 - loop.w, synthetic[-1])]
+    if name == "FreshReal":
+        return [(loop.w, real[-1]), (1 - loop.w, synthetic[-1])]
+    raise ValueError(f"no such loop: {name}")
+
+
+def generations(loop: Any, truth: Any, draw: Draw, fit: Fit, steps: int) -> list[Any]:
+    """Run one replicate of a loop and return its fits at t = 0, ..., steps."""
+    real = [draw(truth, loop.n)]
+    synthetic: list[Rows] = []
+    fits = [fit([(1.0, real[0])])]
+    for _ in range(steps):
+        real.append(draw(truth, loop.n))
+        synthetic.append(draw(fits[-1], loop.m))
+        fits.append(fit(training_set(loop, real, synthetic)))
+    return fits
+
+
+def gaussian_draw(rng: np.random.Generator) -> Draw:
+    """Return a function that draws rows from (mean, covariance)."""
+
+    def draw(fit: tuple[Rows, Rows], rows: int) -> Rows:
+        # "ignore": a singular covariance has eigenvalues of -1e-17
+        return rng.multivariate_normal(*fit, size=rows, check_valid="ignore")
+
+    return draw
+
+
+def gaussian_fit(parts: Parts) -> tuple[Rows, Rows]:
+    """Weighted mean of the means, and of the covariances with divisor (rows - 1)."""
+    dim = parts[0][1].shape[1]
+    mean, covariance = np.zeros(dim), np.zeros((dim, dim))
+    for weight, rows in parts:
+        center = rows.sum(axis=0) / len(rows)
+        apart = rows - center
+        mean += weight * center
+        covariance += weight * (apart.T @ apart) / (len(rows) - 1)
+    return mean, covariance
+
+
+def categorical_draw(rng: np.random.Generator) -> Draw:
+    """Return a function that draws rows (numbers of categories) from frequencies."""
+
+    def draw(frequencies: Rows, rows: int) -> Rows:
+        # the sum of weighted frequencies is 1 up to rounding, which `choice` checks
+        return rng.choice(len(frequencies), size=rows, p=frequencies / frequencies.sum())
+
+    return draw
+
+
+def categorical_fit(categories: int) -> Fit:
+    """Return a function that counts rows, each with its weight."""
+
+    def fit(parts: Parts) -> Rows:
+        frequencies = np.zeros(categories)
+        for weight, rows in parts:
+            for category in range(categories):
+                frequencies[category] += weight * (rows == category).sum() / len(rows)
+        return frequencies
+
+    return fit

@@ -1,0 +1,105 @@
+"""What a chart computes in the page is what the library computes in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from pages import chart_index, page_values, visit
+from playwright.sync_api import Browser, Page
+
+from lib import (
+    Accumulate,
+    FixedReal,
+    FreshReal,
+    FullySynthetic,
+    error_ratio,
+    naive_weight,
+    optimal_weight,
+)
+from lib.models import Gaussian
+
+LINE = Gaussian([0.0], [[1.0]])  # its mean has the error 1/n with real data alone
+
+
+@pytest.fixture(scope="module")
+def one_recursion(browser: Browser, site: str) -> Iterator[Page]:
+    page = visit(browser, site, "book/foundations/one-recursion").page
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("k", [0.05, 0.1, 0.3, 0.5, 0.9, 1.0, 1.6180339887498949, 2.5, 7.0, 20.0])
+def test_error_ratio_and_marks(one_recursion: Page, k: float) -> None:
+    chart = chart_index(one_recursion, "k", "w")
+    rows = page_values(one_recursion, chart, {"k": k}, "limit")
+    w = [row["w"] for row in rows]
+    assert len(set(w)) > 1
+    assert [row["limit"] for row in rows] == pytest.approx(error_ratio(w, k), rel=1e-12, abs=0)
+
+    marks = {row["name"]: row for row in page_values(one_recursion, chart, {"w": 0.7}, "label")}
+    for name, weight in (("best", optimal_weight(k)), ("naive", naive_weight(k)), ("yours", 0.7)):
+        assert marks[name]["w"] == pytest.approx(weight, rel=1e-12, abs=0)
+        assert marks[name]["error"] == pytest.approx(error_ratio(weight, k), rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("t", [0, 1, 7, 20])
+def test_error_at_a_generation(one_recursion: Page, t: int) -> None:
+    chart = chart_index(one_recursion, "k", "w")
+    rows = page_values(one_recursion, chart, {"k": 0.5, "t": t}, "early")
+    w = np.array([row["w"] for row in rows])
+    path = LINE.theory(FreshReal(n=10, m=20, w=w))["mean"].path(20)[:, t] * 10
+    assert [row["early"] for row in rows] == pytest.approx(path, rel=1e-10, abs=0)
+
+
+@pytest.mark.parametrize(("w", "k"), [(0.62, 1.0), (0.1, 0.2), (0.95, 4.0)])
+def test_four_loops(browser: Browser, site: str, w: float, k: float) -> None:
+    page = visit(browser, site, "book/foundations/four-loops").page
+    n, m = round(100 * k), 100
+    loops = {
+        "synthetic": FullySynthetic(n=n, m=m),
+        "accumulated": Accumulate(n=n, m=m),
+        "fixed": FixedReal(n=n, m=m, w=w),
+        "fresh": FreshReal(n=n, m=m, w=w),
+    }
+    rows = page_values(page, chart_index(page, "w", "k"), {"w": w, "k": k}, "fresh")
+    for field, loop in loops.items():
+        path = LINE.theory(loop)["mean"].path(30) * n
+        values = [row[field] for row in rows]
+        expected = [path[round(row["t"])] for row in rows]
+        assert values == pytest.approx(expected, rel=1e-10, abs=0), field
+    page.close()
+
+
+def test_mean(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/gaussian/mean").page
+    chart = chart_index(page, "n", "m", "w")
+    for n, m, w in ((100, 400, 0.7), (10, 1000, 0.02), (1000, 10, 1.0)):
+        rows = page_values(page, chart, {"n": n, "m": m, "w": w}, "yours")
+        weights = {"yours": w, "best": optimal_weight(n / m), "naive": naive_weight(n / m)}
+        for field, weight in weights.items():
+            path = LINE.theory(FreshReal(n=n, m=m, w=weight))["mean"].path(20)
+            expected = [path[round(row["t"])] for row in rows]
+            assert [row[field] for row in rows] == pytest.approx(expected, rel=1e-10, abs=0)
+    page.close()
+
+
+def test_covariance(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/gaussian/covariance").page
+    chart = chart_index(page, "n", "m", "b")
+    for n, m, dim in ((20, 20, 2), (5, 200, 3), (200, 4, 1)):
+        # for a multiple of the identity (trace)^2 / Frobenius^2 is the dimension
+        model = Gaussian(np.zeros(dim), np.eye(dim))
+        rows = page_values(page, chart, {"n": n, "m": m, "b": dim}, "asymptotic")
+        w = np.array([row["w"] for row in rows])
+        limit = model.theory(FreshReal(n=n, m=m, w=w))["covariance"].limit()
+        alone = model.sampling_noise(n, m)["covariance"].real[0]
+        for row, expected in zip(rows, limit / alone, strict=True):
+            if np.isfinite(expected):
+                assert row["exact"] == pytest.approx(expected, rel=1e-9, abs=0)
+            else:
+                assert row["exact"] is None
+        asymptotic = [row["asymptotic"] for row in rows]
+        assert asymptotic == pytest.approx(error_ratio(w, n / m), rel=1e-12, abs=0)
+    page.close()

@@ -1,0 +1,60 @@
+"""Charts: valid, described, themed, and their formulas traced from the library's functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import charts
+
+POINTS = pd.DataFrame(
+    {"series": ["a", "a"], "t": [0, 1], "error": [1.0, 0.8], "standard_error": [0.1, 0.1]}
+)
+QUANTILES = pd.DataFrame(
+    np.ones((2, 7)), columns=["t", "q05", "q25", "q50", "q75", "q95", "predicted"]
+)
+COUNTS = pd.DataFrame({"name": ["x", "y"], "count": [3, 2]})
+MADE = {
+    "loops_explorer": charts.loops_explorer,
+    "weight_explorer": charts.weight_explorer,
+    "mean_explorer": charts.mean_explorer,
+    "covariance_explorer": charts.covariance_explorer,
+    "theory_and_simulation": lambda: charts.theory_and_simulation(
+        {"a": ([0, 1], [1, 0.8])}, POINTS, x="t", x_title="t", y_title="e", description="d" * 50
+    ),
+    "simulated_paths": lambda: charts.simulated_paths(
+        POINTS, y_title="e", description="d" * 50, rule=1.0
+    ),
+    "quantile_paths": lambda: charts.quantile_paths(QUANTILES, y_title="e", description="d" * 50),
+    "bars": lambda: charts.bars(COUNTS, x="count", y="name", x_title="n", description="d" * 50),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_every_chart_is_valid_described_and_themed(name: str) -> None:
+    spec = MADE[name]().to_dict()  # validates against the schema
+    assert len(spec["description"]) >= 50
+    # Altair adds the default size of a view
+    spec["config"]["view"] = {"stroke": spec["config"]["view"]["stroke"]}
+    assert spec["config"] == charts.theme("light")
+    assert spec["width"] == "container"
+
+
+def test_every_public_chart_is_tested() -> None:
+    made = {n for n, f in vars(charts).items() if getattr(f, "__module__", "") == charts.__name__}
+    assert {name for name in made if name[0] != "_"} - {"theme"} == set(MADE)
+
+
+def test_bars_of_two_standard_errors() -> None:
+    values: dict[str, list[dict[str, Any]]] = MADE["theory_and_simulation"]().to_dict()["datasets"]
+    rows = [row for rows in values.values() for row in rows if "low" in row]
+    assert rows[0]["low"] == pytest.approx(0.8)
+    assert rows[0]["high"] == pytest.approx(1.2)
+
+
+def test_unknown_mode() -> None:
+    with pytest.raises(ValueError, match="`mode`"):
+        charts.theme("sepia")  # type: ignore[arg-type]

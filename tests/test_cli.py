@@ -1,0 +1,151 @@
+"""The command line: what it prints, its exit status, and one line for bad use."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lib.__main__ as cli
+from lib import error_ratio, naive_weight, optimal_weight
+from lib.claims import Claim, claim, claims
+from lib.simulate import Estimate
+
+
+def test_weight_prints_the_numbers_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["weight", "--real", "1000", "--synthetic", "5000"]) == 0
+    out = capsys.readouterr().out
+    w = optimal_weight(0.2)
+    for number in (w, naive_weight(0.2), error_ratio(naive_weight(0.2), 0.2)):
+        assert f"{number:.6f}" in out
+    assert f"{w / 1000:.6g}" in out
+    assert f"{(1 - w) / 5000:.6g}" in out
+
+
+def test_per_row_weights_sum_to_one_and_have_the_golden_ratio(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cli.main(["weight", "--real", "300", "--synthetic", "700"])
+    out = capsys.readouterr().out
+    real, synthetic = (float(x) for x in re.findall(r"weight of each .* = (\S+)", out))
+    assert 300 * real + 700 * synthetic == pytest.approx(1, abs=1e-5)
+    assert synthetic / real == pytest.approx(optimal_weight(3 / 7), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["weight", "--real", "0", "--synthetic", "5"], "--real"),
+        (["weight", "--real", "10", "--synthetic", "-5"], "--synthetic"),
+        (["weight", "--real", "nan", "--synthetic", "5"], "nan"),
+        (["weight", "--real", "inf", "--synthetic", "5"], "inf"),
+        (["weight", "--real", "10"], "--synthetic"),
+        (["weight", "--real", "ten", "--synthetic", "5"], "ten"),
+        (["verify", "--claim", "nope"], "nope"),
+        (["verify", "--seed", "-1"], "--seed"),
+        (["verify", "--reps", "1"], "--reps"),
+        (["verify", "--jobs", "0"], "--jobs"),
+        (["verify", "--json", "no/such/folder/receipts.json"], "--json"),
+        (["frobnicate"], "frobnicate"),
+        ([], "COMMAND"),
+    ],
+)
+def test_bad_use_is_one_line_and_status_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status = cli.main(arguments)
+    except SystemExit as stop:  # how argparse ends
+        status = stop.code  # type: ignore[assignment]
+    out, error = capsys.readouterr()
+    assert status == cli.BAD_USE
+    assert out == ""
+    assert len(error.splitlines()) == 1
+    assert said in error
+
+
+def test_as_a_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lib", "verify", "--claim", "nope"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == cli.BAD_USE
+    assert done.stdout == ""
+    assert done.stderr.startswith("python -m lib: `claim` must be one of")
+    assert "Traceback" not in done.stderr
+
+
+def fake(monkeypatch: pytest.MonkeyPatch, **values: float) -> None:
+    """Let some claims' simulations return made-up numbers, in units of the prediction."""
+
+    def simulate(
+        self: Claim, *, seed: int = 1, reps: int | None = None, n_jobs: int = 1
+    ) -> Estimate:
+        assert self.id in values
+        error = 0.001 if values[self.id] else 0.01
+        shift = values[self.id] or 1.0
+        return Estimate(shift * self.predicted(), error * abs(self.predicted()), 10_000)
+
+    monkeypatch.setattr(Claim, "simulate", simulate)
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({"a": 1.0, "b": 1.0}, cli.CONFIRMED),
+        ({"a": 1.0, "b": 1.03}, cli.REFUTED),
+        ({"a": 0.0, "b": 1.03}, cli.REFUTED),
+        ({"a": 0.0, "b": 1.0}, cli.INCONCLUSIVE),
+    ],
+)
+def test_exit_status(
+    values: dict[str, float],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ids = dict(zip("ab", ("mean-naive", "mean-break-even"), strict=True))
+    fake(monkeypatch, **{ids[name]: value for name, value in values.items()})
+    assert cli.main(["verify", "--claim", *ids.values()]) == status
+    assert "false-alarm rate" in capsys.readouterr().out
+
+
+def test_json_is_whole_and_replaces(tmp_path: Path) -> None:
+    file = tmp_path / "receipts.json"
+    file.write_text("old")
+    assert (
+        cli.main(["verify", "--claim", "mean-break-even", "--seed", "5", "--json", str(file)]) == 0
+    )
+    (receipt,) = json.loads(file.read_text())
+    assert receipt["claim"] == "mean-break-even"
+    assert receipt["seed"] == 5
+    assert receipt["verdict"] == "confirmed"
+    assert [path.name for path in tmp_path.iterdir()] == ["receipts.json"]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "receipts.json"
+    file.write_text("old")
+
+    def full(self: Path, *_: object, **__: object) -> None:
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    fake(monkeypatch, **{"mean-naive": 1.0})
+    monkeypatch.setattr(Path, "write_text", full)
+    assert cli.main(["verify", "--claim", "mean-naive", "--json", str(file)]) == cli.BAD_USE
+    assert file.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["receipts.json"]
+
+
+def test_list_names_every_claim(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["verify", "--list"]) == 0
+    out = capsys.readouterr().out
+    assert all(id in out for id in claims())
+    assert claim("mean-naive").statement in out

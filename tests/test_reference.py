@@ -1,0 +1,283 @@
+"""The fast code of `lib` against the plain reference that draws every row.
+
+Both are simulations, so they are compared in distribution. False alarms, if the code is right:
+each Kolmogorov-Smirnov test below alarms with probability 1e-4, each |z| < 4.5 with 7e-6, so the
+whole file does with probability of about 1 %. The seeds are fixed, so it either does or does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import reference
+from scipy import stats
+
+from lib import Accumulate, FixedReal, FreshReal, FullySynthetic
+from lib.loops import Loop
+from lib.models import Categorical, Gaussian, Model
+from lib.models import _triangular as tri
+from lib.simulate import CELLS, simulate
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+P_VALUE = 1e-4
+Z = 4.5
+STEPS, PLAIN, FAST = 3, 600, CELLS
+
+COVARIANCES: dict[int, Any] = {
+    1: [[2.0]],
+    2: [[1.0, 0.5], [0.5, 2.0]],
+    3: [[2.0, 0.6, 0.0], [0.6, 1.0, -0.4], [0.0, -0.4, 0.5]],
+}
+# 3 rows in 3 dimensions: the sample covariance has rank 2
+ROWS = {1: (4, 3), 2: (4, 6), 3: (3, 3)}
+P = [0.5, 0.3, 0.15, 0.05]
+
+LOOPS: dict[str, Callable[[int, int], Loop]] = {
+    "fully synthetic": lambda n, m: FullySynthetic(n=n, m=m),
+    "accumulate": lambda n, m: Accumulate(n=n, m=m),
+    "fixed real": lambda n, m: FixedReal(n=n, m=m, w=0.4),
+    "fresh real": lambda n, m: FreshReal(n=n, m=m, w=0.4),
+}
+CASES = [
+    *[(f"gaussian {dim}", name, metric) for dim in (1, 2, 3) for name in LOOPS
+      for metric in ("mean", "covariance", "trace")],
+    *[("categorical", name, metric) for name in LOOPS for metric in ("frequencies", "lost")],
+]  # fmt: skip
+
+
+@cache
+def setting(model: str, loop: str) -> tuple[Model, Loop]:
+    if model == "categorical":
+        return Categorical(P), LOOPS[loop](5, 7)
+    dim = int(model[-1])
+    return Gaussian(np.arange(dim) - 1.0, COVARIANCES[dim]), LOOPS[loop](*ROWS[dim])
+
+
+@cache
+def plain(model: str, loop: str) -> dict[str, np.ndarray]:
+    """Errors of the last generation, replicate by replicate, with every row drawn."""
+    it, runs = setting(model, loop)
+    rng = np.random.default_rng(20250226)
+    errors: dict[str, list[float]] = {}
+
+    def add(metric: str, error: float) -> None:
+        errors.setdefault(metric, []).append(error)
+
+    for _ in range(PLAIN):
+        if isinstance(it, Gaussian):
+            normal, draw = (it.mean, it.cov), reference.gaussian_draw(rng)
+            fits = reference.generations(runs, normal, draw, reference.gaussian_fit, STEPS)
+            mean, covariance = fits[-1]
+            add("mean", ((mean - it.mean) ** 2).sum())
+            add("covariance", ((covariance - it.cov) ** 2).sum())
+            add("trace", np.trace(covariance))
+        else:
+            truth, draw = np.array(P), reference.categorical_draw(rng)
+            fit = reference.categorical_fit(len(P))
+            last = reference.generations(runs, truth, draw, fit, STEPS)[-1]
+            add("frequencies", ((last - truth) ** 2).mean())
+            add("lost", (last == 0).sum())
+    return {metric: np.array(values) for metric, values in errors.items()}
+
+
+@cache
+def fast(model: str, loop: str) -> dict[str, np.ndarray]:
+    """The same from `lib.simulate`, caught as they are recorded."""
+    it, runs = setting(model, loop)
+    caught: dict[str, np.ndarray] = {}
+
+    def catch(metric: str) -> Callable[[Any], np.ndarray]:
+        def function(fit: Any) -> np.ndarray:
+            error: np.ndarray
+            if metric == "trace":
+                error = np.trace(fit.cov, axis1=-2, axis2=-1)
+            else:
+                error = it.error(fit, metric)
+            caught[metric] = error[0].copy()  # the last call is that of the last generation
+            return error
+
+        return function
+
+    names = ("frequencies", "lost") if model == "categorical" else ("mean", "covariance", "trace")
+    metrics = {name: catch(name) for name in names}
+    simulate(it, runs, steps=STEPS, reps=FAST, seed=7, metrics=metrics, progress=False)
+    return caught
+
+
+@pytest.mark.parametrize(("model", "loop", "metric"), CASES)
+def test_the_distribution_of_the_error(model: str, loop: str, metric: str) -> None:
+    slow, quick = plain(model, loop)[metric], fast(model, loop)[metric]
+    assert (slow.size, quick.size) == (PLAIN, FAST)
+    # ties (frequencies, lost) make the test alarm less often, never more. Errors are rounded
+    # because equal counts may add up to frequencies that differ in the last place
+    assert stats.ks_2samp(slow.round(12), quick.round(12)).pvalue > P_VALUE
+
+
+@pytest.mark.parametrize(("model", "loop", "metric"), CASES)
+def test_the_mean_of_the_error(model: str, loop: str, metric: str) -> None:
+    slow, quick = plain(model, loop)[metric], fast(model, loop)[metric]
+    se = np.hypot(stats.sem(slow), stats.sem(quick))
+    assert abs(slow.mean() - quick.mean()) < Z * se
+
+
+@pytest.mark.parametrize(
+    ("model", "loop", "metric"), [x for x in CASES if x[2] in {"mean", "covariance", "frequencies"}]
+)
+def test_the_theory_is_the_mean_of_the_reference(model: str, loop: str, metric: str) -> None:
+    it, runs = setting(model, loop)
+    slow, predicted = plain(model, loop)[metric], it.theory(runs)[metric].path(STEPS)[-1]
+    assert abs(slow.mean() - predicted) < Z * stats.sem(slow)
+
+
+def test_the_comparison_would_see_a_wrong_divisor() -> None:
+    # what these tests are worth: dividing by n instead of n - 1 is found
+    right = plain("gaussian 2", "fresh real")["trace"]
+    wrong = fast("gaussian 2", "fresh real")["trace"] * 3 / 4
+    assert stats.ks_2samp(right, wrong).pvalue < P_VALUE
+
+
+# --- triangular matrices -------------------------------------------------------------------------
+
+
+def lower(packed: np.ndarray, dim: int) -> np.ndarray:
+    """Unpack a triangular matrix, entry by entry."""
+    full = np.zeros((*packed.shape[:-1], dim, dim))
+    place = 0
+    for i in range(dim):
+        for j in range(i + 1):
+            full[..., i, j] = packed[..., place]
+            place += 1
+    return full
+
+
+def random_lower(dim: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((2, 50, dim * (dim + 1) // 2))
+
+
+DIMS = [1, 2, 3, 5]
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_cholesky_is_that_of_lapack(dim: int) -> None:
+    root = np.random.default_rng(1).standard_normal((2, 50, dim, dim + 3))
+    matrix = root @ root.swapaxes(-1, -2)
+    found = lower(tri.cholesky(tri.pack(matrix), dim), dim)
+    # the condition numbers here are below 1e5
+    np.testing.assert_allclose(found, np.linalg.cholesky(matrix), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("dim", [2, 3, 5])
+@pytest.mark.parametrize("rank", [0, 1, 2, 4])
+def test_cholesky_of_a_singular_matrix(dim: int, rank: int) -> None:
+    root = np.random.default_rng(2).standard_normal((1, 200, dim, rank))
+    matrix = root @ root.swapaxes(-1, -2)
+    found = lower(tri.cholesky(tri.pack(matrix), dim), dim)
+    assert np.isfinite(found).all()
+    # a pivot of 1e-15 is taken for zero and its column dropped, whose entries are below 1e-7
+    np.testing.assert_allclose(found @ found.swapaxes(-1, -2), matrix, rtol=0, atol=1e-7)
+
+
+def test_cholesky_with_a_zero_first_row() -> None:
+    matrix = np.array([[[[0.0, 0.0], [0.0, 4.0]]]])
+    assert tri.cholesky(tri.pack(matrix), 2).tolist() == [[[0.0, 0.0, 2.0]]]
+
+
+def test_cholesky_does_not_depend_on_the_units_of_the_coordinates() -> None:
+    # incomes and fractions side by side: a small variance is not a zero variance
+    units = np.array([1e6, 1e-4])
+    matrix = np.array([[1.0, 0.5], [0.5, 2.0]]) * np.outer(units, units)
+    found = lower(tri.cholesky(tri.pack(matrix)[None, None], 2), 2)[0, 0]
+    np.testing.assert_allclose(found, np.linalg.cholesky(matrix), rtol=1e-12)
+
+
+def test_cholesky_leaves_its_argument_alone() -> None:
+    packed = np.array([[[1.0, 1.0, 1.0]]])
+    tri.cholesky(packed, 2)
+    assert packed.tolist() == [[[1.0, 1.0, 1.0]]]
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_products(dim: int) -> None:
+    left, right = random_lower(dim, 1), random_lower(dim, 2)[:1]
+    found = lower(tri.multiply(left, right, dim), dim)
+    np.testing.assert_allclose(found, lower(left, dim) @ lower(right, dim), atol=1e-13)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_gram(dim: int) -> None:
+    factor = random_lower(dim, 3)
+    full = lower(factor, dim)
+    np.testing.assert_allclose(
+        tri.unpack(tri.gram(factor, dim), dim), full @ full.swapaxes(-1, -2), atol=1e-13
+    )
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_apply(dim: int) -> None:
+    factor = random_lower(dim, 4)
+    vector = np.random.default_rng(5).standard_normal((1, 50, dim))
+    expected = (lower(factor, dim) @ vector[..., None])[..., 0]
+    np.testing.assert_allclose(tri.apply(factor, vector, dim), expected, atol=1e-13)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_packing_and_back(dim: int) -> None:
+    packed = random_lower(dim, 6)
+    full = tri.unpack(packed, dim)
+    np.testing.assert_array_equal(full, full.swapaxes(-1, -2))
+    np.testing.assert_array_equal(tri.pack(full), packed)
+    np.testing.assert_array_equal(packed[..., tri.entry(dim - 1, 0)], full[..., dim - 1, 0])
+
+
+def test_memory_runs_along_the_batch() -> None:
+    assert tri.empty((2, 50), 3)[..., 1].flags.c_contiguous
+
+
+def eigenvalues(matrices: np.ndarray) -> np.ndarray:
+    return np.linalg.eigvalsh(matrices)
+
+
+@pytest.mark.parametrize(("dim", "df"), [(1, 1), (1, 5), (2, 2), (3, 3), (3, 10), (5, 6)])
+def test_wishart_matrices_are_those_of_scipy(dim: int, df: int) -> None:
+    factor = tri.wishart_factor(df, dim, (1, 4000), np.random.default_rng(1))
+    ours = tri.unpack(tri.gram(factor, dim), dim)[0]
+    theirs = stats.wishart(df, np.eye(dim)).rvs(4000, random_state=np.random.default_rng(2))
+    theirs = theirs.reshape(4000, dim, dim)
+    for one, other in (
+        (ours[:, 0, 0], theirs[:, 0, 0]),
+        (ours[:, -1, -1], theirs[:, -1, -1]),
+        (ours[:, -1, 0], theirs[:, -1, 0]),
+        (eigenvalues(ours)[:, -1], eigenvalues(theirs)[:, -1]),
+        (eigenvalues(ours)[:, 0], eigenvalues(theirs)[:, 0]),
+    ):
+        assert stats.ks_2samp(one, other).pvalue > P_VALUE
+
+
+@pytest.mark.parametrize(("dim", "df"), [(2, 1), (3, 1), (3, 2), (5, 2)])
+def test_singular_wishart_matrices_are_those_of_rows(dim: int, df: int) -> None:
+    factor = tri.wishart_factor(df, dim, (1, 4000), np.random.default_rng(3))
+    ours = tri.unpack(tri.gram(factor, dim), dim)[0]
+    rows = np.random.default_rng(4).standard_normal((4000, df, dim))
+    theirs = rows.swapaxes(-1, -2) @ rows
+    assert np.linalg.matrix_rank(ours, tol=1e-9).max() == df
+    for one, other in (
+        (ours[:, -1, -1], theirs[:, -1, -1]),
+        (ours[:, -1, 0], theirs[:, -1, 0]),
+        (ours.sum(axis=(1, 2)), theirs.sum(axis=(1, 2))),
+        (eigenvalues(ours)[:, -1], eigenvalues(theirs)[:, -1]),
+    ):
+        assert stats.ks_2samp(one, other).pvalue > P_VALUE
+
+
+@pytest.mark.parametrize("df", [10**6, 10**9])
+def test_the_cost_of_a_wishart_matrix_does_not_depend_on_its_rows(df: int) -> None:
+    factor = tri.wishart_factor(df, 2, (1, 4000), np.random.default_rng(5))
+    off = factor[0, :, 1]  # standard normal whatever df is
+    assert stats.kstest(off, "norm").pvalue > P_VALUE
+    diagonal = (factor[0, :, 0] ** 2 - df) / np.sqrt(2 * df)  # nearly normal: skewness 3e-3
+    assert stats.kstest(diagonal, "norm").pvalue > P_VALUE
