@@ -142,7 +142,7 @@ def theory_and_simulation(
         low=simulated["error"] - 2 * simulated["standard_error"],
         high=simulated["error"] + 2 * simulated["standard_error"],
     ).round(8)
-    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=not log)
+    scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
     across = alt.X(f"{x}:Q").title(x_title).scale(zero=False, nice=False)
     up = alt.Y("error:Q").title(y_title).scale(scale)
     colour = _colour(names, _palette(names))
@@ -439,8 +439,9 @@ def bars(frame: pd.DataFrame, *, x: str, y: str, x_title: str, description: str)
     -------
     altair.LayerChart
     """
+    names = frame.sort_values(x, ascending=False)[y].tolist()
     base = alt.Chart(frame).encode(
-        alt.X(f"{x}:Q").title(x_title), alt.Y(f"{y}:N").sort("-x").title(None)
+        alt.X(f"{x}:Q").title(x_title), alt.Y(f"{y}:N").sort(names).title(None)
     )
     text = base.mark_text(align="left", dx=4).encode(text=alt.Text(f"{x}:Q", format=","))
     height = 24 * len(frame)
