@@ -29,9 +29,11 @@ test: check $(SITE)  ## check the code, then test the library, the notebooks and
 
 notebooks: $(INSTALLED)  ## run the chapters again and store their outputs in tests/notebooks
 	@# jupytext takes the newer file of a pair for the source: make sure that it is the chapter
-	find tests/notebooks -name '*.ipynb' -exec touch -t 200001010000 {} + 2>/dev/null || true
-	grep -rl --null --include='*.md' '{code-cell}' book \
-	  | BOOK_CHARTS=off xargs -0 -n 1 -P 2 $(BIN)/jupytext -q --sync --execute
+	find tests/notebooks -name '*.ipynb' -exec touch -t 200001010000 {} +
+	grep -rl --null --include='*.md' '{code-cell}' book | xargs -0 $(BIN)/jupytext -q --sync
+	find tests/notebooks -name '*.ipynb' -print0 | BOOK_CHARTS=off xargs -0 -n 1 -P 2 \
+	  $(BIN)/jupyter nbconvert --log-level=ERROR --to notebook --execute --inplace \
+	  --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.startup_timeout=300
 
 lint: $(INSTALLED)  ## style
 	$(BIN)/ruff check .

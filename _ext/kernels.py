@@ -1,4 +1,8 @@
-"""Give kernels five minutes to start instead of one: a busy machine may need them."""
+"""Kernels that are patient and quiet.
+
+They get five minutes to start instead of one, which a busy machine may need, and do not warn that
+they talk to this same machine over TCP without encryption.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,11 @@ from sphinx.application import Sphinx
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Raise the time-out. Neither MyST-NB nor jupyter-cache has a setting for it."""
-    patient = partialmethod(NotebookClient.__init__, startup_timeout=300)
-    NotebookClient.__init__ = patient  # type: ignore[assignment,method-assign]
+    """Change the defaults. Neither MyST-NB nor jupyter-cache has a setting for them."""
+    changed = partialmethod(
+        NotebookClient.__init__,
+        startup_timeout=300,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+    )
+    NotebookClient.__init__ = changed  # type: ignore[assignment,method-assign]
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -65,8 +65,20 @@ def theme(mode: Literal["light", "dark"] = "light") -> dict[str, Any]:
             "labelFontSize": 12,
             "titleFontSize": 13,
             "titleFontWeight": "normal",
+            "labelFlush": False,  # the last label would touch the one before it
         },
-        "legend": text | {"orient": "top", "title": None, "labelFontSize": 13, "labelLimit": 320},
+        "legend": text
+        | {
+            "orient": "top",
+            "columns": {"expr": "width < 420 ? 2 : 4"},  # four in a row do not fit a phone
+            "title": None,
+            "labelFontSize": 13,
+            "labelLimit": 320,
+            "symbolType": "stroke",  # shows a line's dashes
+            "symbolSize": 400,
+            "symbolStrokeWidth": 2.5,
+            "symbolOpacity": 1,
+        },
         "view": {"stroke": None},
         "text": {"color": ink["text"], "fontSize": 13},
         "rule": {"color": ink["line"]},
@@ -98,8 +110,14 @@ def _palette(names: Sequence[str]) -> list[str]:
     return [_LOOPS.get(n, c) for n, c in zip(names, (REAL, SYNTHETIC, GOLD, GREY), strict=False)]
 
 
-def _colour(names: Sequence[str], colours: Sequence[str], field: str = "series") -> Any:
-    return alt.Color(f"{field}:N").scale(domain=list(names), range=list(colours))
+def _colour(names: Sequence[str], colours: Sequence[str]) -> Any:
+    return alt.Color("series:N").scale(domain=list(names), range=list(colours))
+
+
+def _weight_axis() -> Any:
+    """Return the horizontal axis of the charts over all weights."""
+    axis = alt.Axis(tickCount=10)
+    return alt.X("w:Q", axis=axis).title("weight w on the real rows").scale(domain=[0, 1])
 
 
 def theory_and_simulation(
@@ -145,7 +163,9 @@ def theory_and_simulation(
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
     across = alt.X(f"{x}:Q").title(x_title).scale(zero=False, nice=False)
     up = alt.Y("error:Q").title(y_title).scale(scale)
-    colour = _colour(names, _palette(names))
+    legend = alt.Legend(symbolSize=90)  # of points, not of lines
+    colour = _colour(names, _palette(names)).legend(legend)
+    shape = alt.Shape("series:N").scale(domain=names).legend(legend)
     tip = [
         alt.Tooltip("series:N"),
         alt.Tooltip(f"{x}:Q", format=".3g"),
@@ -159,7 +179,7 @@ def theory_and_simulation(
         .encode(across, alt.Y("low:Q").scale(scale), alt.Y2("high:Q"), colour),
         alt.Chart(points)
         .mark_point(filled=True, size=36, opacity=1)
-        .encode(across, up, colour, alt.Shape("series:N").scale(domain=names), tooltip=tip),
+        .encode(across, up, colour, shape, tooltip=tip),
     ]
     if rule is not None:
         line = alt.Chart(pd.DataFrame({"error": [rule]})).mark_rule(strokeDash=[4, 4])
@@ -263,7 +283,7 @@ def weight_explorer() -> Any:
     t = _slider("t", "generation t ", 1, 0, 20, 1)
     x: Any = alt.datum.w
     names = ["limit E(w, k)", "error at generation t"]
-    across = alt.X("w:Q").title("weight w on the real rows").scale(domain=[0, 1])
+    across = _weight_axis()
     up = alt.Y("error:Q").title("error (real data alone = 1)").scale(domain=[0, 2])
     curves = (
         alt.Chart(alt.sequence(0.01, 1.001, 0.01, as_="w"), name="curves")
@@ -273,7 +293,12 @@ def weight_explorer() -> Any:
         .transform_fold(["limit", "early"], as_=["which", "error"])
         .transform_calculate(series=f"datum.which == 'limit' ? '{names[0]}' : '{names[1]}'")
         .mark_line(strokeWidth=2.5, clip=True)
-        .encode(across, up, _colour(names, [REAL, GREY]))
+        .encode(
+            across,
+            up,
+            _colour(names, [REAL, GREY]),
+            alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [6, 3]]),
+        )
         .add_params(k, w, t)
     )
     names_of_marks = ["best", "naive", "yours"]
@@ -285,8 +310,8 @@ def weight_explorer() -> Any:
             **_js(error=weights._error_ratio(x, k)), name=f"{names_of_marks}[datum.i]"
         )
         .transform_calculate(
-            label="datum.name + ': w = ' + format(datum.w, '.3f') + ', E = ' + "
-            "format(datum.error, '.3f')",
+            label="['◆', '■', '●'][datum.i] + ' ' + datum.name + ': w = ' + "
+            "format(datum.w, '.3f') + ', E = ' + format(datum.error, '.3f')",
             height="[1.9, 1.75, 1.6][datum.i]",
         )
     )
@@ -306,7 +331,7 @@ def weight_explorer() -> Any:
     alone = alt.Chart(pd.DataFrame({"error": [1.0]})).mark_rule(strokeDash=[4, 4]).encode(up)
     return _finish(
         alt.layer(alone, curves, points, labels).resolve_scale(
-            color="independent", shape="independent"
+            color="independent", shape="independent", strokeDash="independent"
         ),
         "Line chart: limit error E(w, k) against the weight w, and the error at generation t, with "
         "sliders for k, w and t. The curve is a bowl whose lowest point, marked best, has height "
@@ -348,8 +373,8 @@ def mean_explorer() -> Any:
     return _finish(
         chart,
         "Line chart: squared error of a mean against the generation for a chosen weight, the best "
-        "weight and naive mixing, with sliders for n, m and w. All start at 1/n; the best weight "
-        "ends lowest.",
+        "weight and naive mixing, with sliders for n, m and w. All start at 1/n; in the long run "
+        "the best weight is lowest.",
     )
 
 
@@ -359,13 +384,17 @@ def covariance_explorer() -> Any:
     m = _slider("m", "synthetic rows m ", 20, 4, 200, 1)
     b = _slider("b", "(trace)² / Frobenius² ", 2, 1, 10, 0.5)
     x: Any = alt.datum.w
+    kept = weights._kept(x)
+    new = x * x + kept * (n - 1) / (m - 1)
     names = ["exact", "asymptotic E(w, n/m)"]
-    chart = (
+    across = _weight_axis()
+    up = alt.Y("error:Q").title("error (real data alone = 1)").scale(domain=[0, 2])
+    curves = (
         alt.Chart(alt.sequence(0.01, 1.001, 0.01, as_="w"), name="curves")
         .transform_calculate(
             **_js(
-                stable=weights._kept(x) * (m + 1) / (m - 1) < 1,
-                exact=_covariance_ratio(x, n, m, b),
+                stable=kept * (m + 1) / (m - 1) < 1,
+                exact=_covariance_ratio(new, kept, m, b),
                 asymptotic=weights._error_ratio(x, n / m),
             )
         )
@@ -374,19 +403,26 @@ def covariance_explorer() -> Any:
         .transform_calculate(series=f"datum.which == 'exact' ? '{names[0]}' : '{names[1]}'")
         .mark_line(strokeWidth=2.5, clip=True)
         .encode(
-            alt.X("w:Q").title("weight w on the real rows").scale(domain=[0, 1]),
-            alt.Y("error:Q").title("error (real data alone = 1)").scale(domain=[0, 2]),
+            across,
+            up,
             _colour(names, [REAL, GREY]),
             alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [6, 3]]),
         )
         .add_params(n, m, b)
     )
+    edge = alt.Chart(alt.sequence(0, 1, as_="i")).transform_calculate(
+        **_js(w=1 - alt.expr.sqrt((m - 1) / (m + 1)))
+    )
+    line = edge.mark_rule(strokeDash=[2, 3], strokeWidth=2, color=SYNTHETIC).encode(across)
+    label = edge.mark_text(align="left", dx=5, fontSize=13).encode(
+        across, alt.YDatum(0.06), text=alt.value("no limit left of here")
+    )
     return _finish(
-        chart,
+        alt.layer(line, curves, label),
         "Line chart: limit error of the covariance against the weight w, exact and asymptotic, "
-        "with sliders for n, m and the shape of the covariance. The exact curve lies above the "
-        "asymptotic one, most of all for small m and small w, and has no finite value for w so "
-        "small that the recursion is unstable.",
+        "with sliders for n, m and the shape of the covariance. At n = m the exact curve lies "
+        "above the asymptotic one, most of all for few rows and small w; for m much larger than n "
+        "it can lie below. A vertical line marks the weight below which there is no limit.",
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from lib.data import adult_counts
 from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic, Loop
 from lib.models import Categorical, Gaussian, Model
-from lib.models.gaussian import Moments
+from lib.models.gaussian import Moments, _covariance_ratio
 from lib.simulate import Estimate, simulate
 from lib.weights import break_even_weight, error_ratio, naive_weight, optimal_weight
 
@@ -283,6 +283,8 @@ def _gaussian_mean() -> list[Claim]:
                     error_ratio(0.1, 0.5) + 0.9**4 * (1 - error_ratio(0.1, 0.5))
                 ),
             },
+            theorem="thm-affine",
+            page="book/foundations/one-recursion",
             steps=4,
             t=4,
             reps=200_000,
@@ -297,6 +299,7 @@ def _gaussian_covariance() -> list[Claim]:
         id: str,
         statement: str,
         loop: Loop,
+        predicted: Callable[[], float],
         wrong: dict[str, Callable[[], float]],
         *,
         theorem: str = "thm-gaussian-covariance",
@@ -307,11 +310,23 @@ def _gaussian_covariance() -> list[Claim]:
         alone = model.sampling_noise(loop.n, loop.m)["covariance"].real[0]
         experiment = Experiment(model, loop, "covariance", steps, t, float(alone))
         page = "book/gaussian/covariance"
-        return Claim(
-            id, statement, "exact", theorem, page, experiment.theory, experiment, reps, wrong
-        )
+        return Claim(id, statement, "exact", theorem, page, predicted, experiment, reps, wrong)
 
     golden = optimal_weight(1)
+    shape = float(np.trace(COVARIANCE) ** 2 / np.square(COVARIANCE).sum())
+
+    def fresh(n: int, m: int, w: float) -> float:
+        kept = (1 - w) ** 2
+        return _covariance_ratio(w**2 + kept * (n - 1) / (m - 1), kept, m, shape)
+
+    def unmixed(n: int, m: int, shares: np.ndarray) -> float:
+        """Follow a loop that leaves its old rows as they are: shares of each newest set."""
+        x = shares**2 / (m - 1)
+        rising = (n + 1) / (n - 1) * np.prod(1 + 2 * x)
+        falling = (n - 2) / (n - 1) * np.prod(1 - x)
+        above = (2 + shape) * rising + (1 - shape) * falling - 3
+        return float((n - 1) * above / (3 * (1 + shape)))
+
     collapse = FullySynthetic(n=10, m=10)
     drift = model.log_det_drift(10)
     median = model.log_det_median(rows=10, fits=21)
@@ -321,6 +336,7 @@ def _gaussian_covariance() -> list[Claim]:
             "With fresh real rows, the error of the covariance follows the exact 2 x 2 recursion "
             "(n = m = 20, w = 1/phi).",
             FreshReal(n=20, m=20, w=golden),
+            lambda: fresh(20, 20, golden),
             {"the asymptotic formula": lambda: golden},
             reps=12_000,
         ),
@@ -329,6 +345,7 @@ def _gaussian_covariance() -> list[Claim]:
             "The recursion holds at sizes where the asymptotic formula is far off "
             "(n = 20, m = 8, w = 0.5).",
             FreshReal(n=20, m=8, w=0.5),
+            lambda: fresh(20, 8, 0.5),
             {
                 "the asymptotic formula": lambda: error_ratio(0.5, 2.5),
                 "trace component left out": lambda: _without_trace(model, 20, 8, 0.5),
@@ -340,7 +357,9 @@ def _gaussian_covariance() -> list[Claim]:
             "With the same real rows at every generation, the error of the covariance settles "
             "above that of the real rows (n = m = 20, w = 1/2).",
             FixedReal(n=20, m=20, w=0.5),
+            lambda: _covariance_ratio(1.0, 0.25, 20, shape),
             {"fresh rows assumed": lambda: error_ratio(0.5, 1)},
+            theorem="thm-covariance-loops",
             steps=24,
             reps=145_000,
         ),
@@ -349,7 +368,9 @@ def _gaussian_covariance() -> list[Claim]:
             "With all synthetic rows kept, the error of the covariance follows the recursion with "
             "shrinking shares (n = m = 20, t = 20).",
             Accumulate(n=20, m=20),
+            lambda: unmixed(20, 20, 1 / np.arange(2.0, 22.0)),
             {"the mean's sum of 1/i^2": lambda: float((1 / np.arange(1.0, 22.0) ** 2).sum())},
+            theorem="thm-covariance-loops",
             steps=20,
             t=20,
             reps=320_000,
@@ -359,8 +380,9 @@ def _gaussian_covariance() -> list[Claim]:
             "Trained on synthetic rows alone, the expected error of the covariance grows faster "
             "than t + 1 (n = m = 50, t = 4, early enough to average).",
             FullySynthetic(n=50, m=50),
+            lambda: unmixed(50, 50, np.ones(4)),
             {"linear growth": lambda: 5.0},
-            theorem="thm-covariance-collapse",
+            theorem="thm-covariance-loops",
             steps=4,
             t=4,
             reps=360_000,

@@ -101,7 +101,7 @@ EXERCISES: Mapping[str, Number | Formula] = {
         lambda: math.pi**2 / 6, slips={"the first fit counts too": lambda: math.pi**2 / 6 - 1}
     ),
     "recursion-half": Number(
-        lambda: 2.0, slips={"that is k = n/m; the question is how many times n": lambda: 0.5}
+        lambda: 2.0, slips={"that is k; the question is how many times n": lambda: 0.5}
     ),
     "recursion-error": Formula(error_ratio, ((0.5, 1), (0.2, 0.1), (0.9, 7), (1, 3))),
     "mean-error": Number(
@@ -148,7 +148,7 @@ def check(name: str, answer: Any = None) -> None:
     --------
     >>> from lib.exercises import check
     >>> check("recursion-half", 0.5)
-    recursion-half: not yet - that is k = n/m; the question is how many times n
+    recursion-half: not yet - that is k; the question is how many times n
     """
     if name not in EXERCISES:
         raise _validate.fail("name", f"one of {', '.join(EXERCISES)}", name)

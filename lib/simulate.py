@@ -238,7 +238,8 @@ def simulate(
     >>> from lib import FreshReal, simulate
     >>> from lib.models import Gaussian
     >>> loop = FreshReal(n=100, m=100, w=[0.5, 0.618])
-    >>> result = simulate(Gaussian([0, 0], [[1, 0], [0, 1]]), loop, steps=20, reps=500, seed=1)
+    >>> model = Gaussian([0, 0], [[1, 0], [0, 1]])
+    >>> result = simulate(model, loop, steps=20, reps=500, seed=1)
     >>> result.summary().columns.tolist()
     ['metric', 'w', 'error', 'standard_error']
     """

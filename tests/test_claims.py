@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +53,16 @@ def test_closed_form_agrees_with_the_recursion(one: object) -> None:
     if experiment.metric in ("mean", "covariance", "frequencies"):
         # averages start at half time, where a transient of a few millionths is left
         assert predicted == pytest.approx(experiment.theory(), rel=1e-4)
+
+
+def test_every_theorem_has_a_claim_that_could_refute_it() -> None:
+    book = Path(__file__).parents[1] / "book"
+    stated = {
+        (label, f"book/{page.relative_to(book).with_suffix('').as_posix()}")
+        for page in book.rglob("*.md")
+        for label in re.findall(r"\{prf:theorem\}.*\n:label: (\S+)", page.read_text("utf8"))
+    }
+    assert stated == {(one.theorem, one.page) for one in claims().values()}
 
 
 def receipt(z: float, relative_error: float = 0.001, reps: int = 10_000) -> Receipt:

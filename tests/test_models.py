@@ -102,7 +102,10 @@ def test_the_exploding_covariance_of_the_text() -> None:
 def test_the_covariance_in_closed_form(n: int, m: int, w: float) -> None:
     alone = GAUSSIAN.theory(FreshReal(n=n, m=m, w=1.0))["covariance"].limit()
     limit = GAUSSIAN.theory(FreshReal(n=n, m=m, w=w))["covariance"].limit()
-    assert _covariance_ratio(w, n, m, B / A) == pytest.approx(limit / alone, rel=1e-12, abs=0)
+    kept = (1 - w) ** 2
+    new = w**2 + kept * (n - 1) / (m - 1)
+    closed = _covariance_ratio(new, kept, m, B / A)
+    assert closed == pytest.approx(limit / alone, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("loop", LOOPS, ids=repr)

@@ -42,7 +42,8 @@ class Categorical(Model):
     --------
     >>> from lib import FullySynthetic
     >>> from lib.models import Categorical
-    >>> theory = Categorical([0.5, 0.5]).theory(FullySynthetic(n=10, m=10))["frequencies"]
+    >>> model = Categorical([0.5, 0.5])
+    >>> theory = model.theory(FullySynthetic(n=10, m=10))["frequencies"]
     >>> theory.path(100)[[0, 1, 100]].round(4).tolist()
     [0.025, 0.0475, 0.25]
     """

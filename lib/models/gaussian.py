@@ -50,17 +50,17 @@ class Moments:
         return tri.cholesky(self.lower, self.mean.shape[-1])
 
 
-def _covariance_ratio(w: Any, n: Any, m: Any, b: Any) -> Any:
-    """Limit error of the covariance in the fresh-real loop, real rows alone = 1.
+def _covariance_ratio(new: Any, kept: Any, m: Any, b: Any) -> Any:
+    """Limit error of the covariance, real rows alone = 1.
 
-    The 2 x 2 system of `Gaussian.sampling_noise`, solved by Cramer's rule, with
-    b = (tr Sigma)^2 / ||Sigma||_F^2. Plain arithmetic, for the charts as in `lib.weights`; valid
-    where (1 - w)^2 (m + 1) / (m - 1) < 1.
+    The closed form of the theorem: the system of `Gaussian.sampling_noise` in the coordinates
+    2F + G and F - G. `new` is the noise that a generation adds, in units of real rows alone,
+    `kept` = (1 - w)^2 and b = (tr Sigma)^2 / ||Sigma||_F^2. Plain arithmetic, for the charts as
+    in `lib.weights`; valid where kept (m + 1) / (m - 1) < 1.
     """
-    kept, x = (1 - w) * (1 - w), 1 / (m - 1)
-    noise = w * w + kept * (n - 1) * x
-    determinant = (1 - kept * (1 + x)) * (1 - kept) - 2 * kept * kept * x * x
-    return noise * ((1 - kept) + 2 * kept * x / (1 + b)) / determinant
+    rising = 1 - kept * (m + 1) / (m - 1)
+    falling = 1 - kept * (m - 2) / (m - 1)
+    return new / (3 * (1 + b)) * ((4 + 2 * b) / rising + (b - 1) / falling)
 
 
 class Gaussian(Model):
@@ -95,7 +95,8 @@ class Gaussian(Model):
     >>> from lib import FreshReal, simulate
     >>> from lib.models import Gaussian
     >>> model = Gaussian([0, 0], [[1, 0.5], [0.5, 2]])
-    >>> round(model.theory(FreshReal(n=100, m=100, w=0.5))["mean"].limit(), 4)
+    >>> loop = FreshReal(n=100, m=100, w=0.5)
+    >>> round(model.theory(loop)["mean"].limit(), 4)
     0.02
     """
 

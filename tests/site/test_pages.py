@@ -60,6 +60,19 @@ TOO_WIDE = """() => [...document.querySelectorAll("article *")]
   .map(e => e.outerHTML.slice(0, 100))"""
 
 
+# Formulas, code and printed output that are wider than their box, dropdowns opened.
+SCROLLING = """() => {
+  document.querySelectorAll("details").forEach(part => part.open = true);
+  return [...document.querySelectorAll("mjx-container[display=true], div.highlight pre")]
+    .filter(box => box.scrollWidth > box.clientWidth + 2).map(box => box.innerText.slice(0, 100));
+}"""
+
+CUT_LEGENDS = """() => [...document.querySelectorAll(".vega-embed svg")].flatMap(image =>
+  [...image.querySelectorAll(".role-legend-label text")]
+    .filter(word => word.getBoundingClientRect().right > image.getBoundingClientRect().right + 1)
+    .map(word => word.textContent))"""
+
+
 def complete(seen: Visit) -> None:
     """Assert that a page just opened is whole and asked nobody else for anything."""
     page = seen.page
@@ -79,6 +92,10 @@ def test_complete(visited: Visit) -> None:
 def test_formulas_are_typeset(visited: Visit) -> None:
     assert visited.page.evaluate(RAW_FORMULAS) == []
     assert visited.page.locator("mjx-merror, [data-mjx-error], [data-mml-node=merror]").count() == 0
+
+
+def test_nothing_is_too_wide_for_a_desktop(visited: Visit) -> None:
+    assert visited.page.evaluate(SCROLLING) == []
 
 
 def test_images(visited: Visit) -> None:
@@ -126,6 +143,7 @@ def test_phone(visited: Visit) -> None:
     visited.settle()
     assert visited.page.evaluate(TOO_WIDE) == []
     assert visited.page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    assert visited.page.evaluate(CUT_LEGENDS) == []
     visited.page.set_viewport_size({"width": 1280, "height": 900})
 
 
