@@ -317,7 +317,7 @@ def _gaussian_covariance() -> list[Claim]:
 
     def fresh(n: int, m: int, w: float) -> float:
         kept = (1 - w) ** 2
-        return _covariance_ratio(w**2 + kept * (n - 1) / (m - 1), kept, m, shape)
+        return float(_covariance_ratio(w**2 + kept * (n - 1) / (m - 1), kept, m, shape))
 
     def unmixed(n: int, m: int, shares: np.ndarray) -> float:
         """Follow a loop that leaves its old rows as they are: shares of each newest set."""
