@@ -19,6 +19,7 @@ from lib.verify import ALPHA, Receipt, verify
 from lib.weights import error_ratio, half_life, naive_weight, optimal_weight
 
 CONFIRMED, REFUTED, BAD_USE, INCONCLUSIVE = 0, 1, 2, 3
+INTERRUPTED = 130  # as a shell says it
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--seed", metavar="S", default="1", help="a seed of your own (default 1)")
     check.add_argument("--reps", metavar="R", help="replicates (default: each claim's own)")
     check.add_argument("--jobs", metavar="J", default="1", help="processes; -1 for all cores")
-    check.add_argument("--json", metavar="FILE", type=Path, help="write the receipts to FILE")
+    check.add_argument("--json", metavar="FILE", help="write the receipts to FILE")
     check.add_argument("--list", action="store_true", help="list the claims and stop")
     check.set_defaults(run=_verify)
     return parser
@@ -121,22 +122,22 @@ def _verify(arguments: argparse.Namespace) -> int:
     seed = _integer("--seed", arguments.seed, least=0)
     reps = None if arguments.reps is None else _integer("--reps", arguments.reps, least=2)
     jobs = -1 if arguments.jobs == "-1" else _integer("--jobs", arguments.jobs)
-    if arguments.json and not arguments.json.absolute().parent.is_dir():
-        raise _validate.fail("--json", "a file in a folder that exists", str(arguments.json))
+    file = None if arguments.json is None else _target(arguments.json)
 
     receipts: list[Receipt] = []
     with tqdm(chosen, unit="claim", disable=not sys.stderr.isatty()) as bar:
         for one in bar:
             receipts.append(verify(one, seed=seed, reps=reps, n_jobs=jobs))
             bar.write(_line(receipts[-1]), file=sys.stdout)
+            sys.stdout.flush()
+            if file:  # after each, so that a stop loses nothing that is finished
+                _write(file, json.dumps([r.to_dict() for r in receipts], indent=1) + "\n")
     count = {
         verdict: sum(receipt.verdict == verdict for receipt in receipts)
         for verdict in ("confirmed", "refuted", "inconclusive")
     }
     print(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
     print(f"false-alarm rate: {ALPHA:g} a claim, at most {ALPHA * len(receipts):.2g} for the set")
-    if arguments.json:
-        _write(arguments.json, json.dumps([one.to_dict() for one in receipts], indent=1) + "\n")
     if count["refuted"]:
         return REFUTED
     return INCONCLUSIVE if count["inconclusive"] else CONFIRMED
@@ -148,6 +149,14 @@ def _line(receipt: Receipt) -> str:
         f" estimate {receipt.estimate:.5g} ± {receipt.standard_error:.2g}"
         f"  z {receipt.z:+.2f}  detectable {receipt.detectable:.2%}"
     )
+
+
+def _target(name: str) -> Path:
+    """Return the file to write: one that does not exist yet, or a plain one to replace."""
+    path = Path(name).resolve()  # a link keeps pointing to what is replaced
+    if not name or not path.parent.is_dir() or (path.exists() and not path.is_file()):
+        raise _validate.fail("--json", "a file in a folder that exists", name)
+    return path
 
 
 def _write(path: Path, text: str) -> None:
@@ -171,13 +180,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done or all confirmed, 1 any claim refuted, 2 bad use, 3 any claim inconclusive.
+        0 done or all confirmed, 1 any claim refuted, 2 bad use, 3 any claim inconclusive, 130
+        stopped from the keyboard.
     """
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
+    except KeyboardInterrupt:
+        print("python -m lib: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CONFIRMED
     except (ValueError, OSError, DataUnavailable) as error:
-        print(f"python -m lib: {error}", file=sys.stderr)
+        print(f"python -m lib: {'; '.join(str(error).splitlines())}", file=sys.stderr)
         return BAD_USE
 
 

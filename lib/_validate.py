@@ -25,14 +25,20 @@ def finite(name: str, value: ArrayLike, allowed: str = "finite") -> Array:
     """Return ``value`` as an array of finite floats."""
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "iufO":  # numpy would read "0.5" as a number
+        # numpy would read "0.5" as a number
+        if array.dtype.kind not in "iufO" or any(isinstance(x, str | bytes) for x in _odd(array)):
             raise TypeError
         array = array.astype(float)  # a copy: the caller's array stays the caller's
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise fail(name, allowed, value) from None
     if not np.isfinite(array).all():
         raise fail(name, allowed, value)
     return array
+
+
+def _odd(array: NDArray[Any]) -> list[Any]:
+    """Return the entries that numpy keeps as Python objects."""
+    return array.ravel().tolist() if array.dtype.kind == "O" else []
 
 
 def weight(name: str, value: ArrayLike) -> Array:
@@ -62,17 +68,23 @@ def nonnegative(name: str, value: ArrayLike) -> Array:
     return array
 
 
+LARGEST = 2**53
+"""Beyond it floating-point numbers skip integers."""
+
+
 def integer(name: str, value: Any, least: int = 1) -> int:
     """Return an integer of at least ``least``; ``1e6`` is accepted for a million, 2.5 is not."""
     allowed = f"an integer of at least {least}"
     try:
-        if isinstance(value, float) and value.is_integer():
+        if isinstance(value, float | np.floating) and value.is_integer():
             value = int(value)
         number = operator.index(value)
     except TypeError:
         raise fail(name, allowed, value) from None
     if isinstance(value, bool) or number < least:
         raise fail(name, allowed, value)
+    if number > LARGEST:
+        raise fail(name, f"{allowed} and at most 2^53", value)
     return number
 
 

@@ -77,7 +77,7 @@ def _fault(path: Path) -> str:
 def _find(name: str, cache: Path) -> tuple[Path | None, list[str]]:
     """Look for a good copy on this computer; return it, or None, and what was tried."""
     tried = [f"{VARIABLE}: not set"]
-    if folder := os.environ.get(VARIABLE):
+    if folder := os.path.expanduser(os.environ.get(VARIABLE, "")):
         if not os.path.isdir(folder):
             raise _unavailable(name, [f"{VARIABLE}: {folder} is not a directory"])
         path = Path(folder, name)
@@ -237,17 +237,45 @@ def adult_counts(column: str) -> tuple[pd.Series[int], str]:
     >>> int(counts.sum()), counts.index[0]
     (48842, 'Married-civ-spouse')
     """
-    if column not in COUNTED:
-        raise _validate.fail("column", f"one of {', '.join(COUNTED)}", column)
+    _check_column(column)
     folder = _folder()
     paths = [path for name in FILES if (path := _find(name, folder)[0])]
     if len(paths) == len(FILES):
         values = _read(paths)[column].astype("str").fillna("?")
         table, source = values.value_counts().rename_axis("category").reset_index(), FROM_FILES
-    else:
-        resource = importlib.resources.files("lib") / "tables" / "adult_counts.csv"
-        with resource.open(encoding="utf-8") as file:
-            table, source = pd.read_csv(file), FROM_TABLE
-        table = table[table["column"] == column]
+        return _sorted(table), source
+    return shipped_counts(column), FROM_TABLE
+
+
+def shipped_counts(column: str) -> pd.Series[int]:
+    """Count the categories of a column from the table shipped with the book, as `adult_counts`.
+
+    Parameters
+    ----------
+    column : {"workclass", "education", "marital_status"}
+
+    Returns
+    -------
+    Series
+        Named "count", indexed by category, the largest first and equal ones by name.
+
+    Raises
+    ------
+    ValueError
+        If `column` is not one of the three.
+    """
+    _check_column(column)
+    resource = importlib.resources.files("lib") / "tables" / "adult_counts.csv"
+    with resource.open(encoding="utf-8") as file:
+        table = pd.read_csv(file)
+    return _sorted(table[table["column"] == column])
+
+
+def _check_column(column: str) -> None:
+    if column not in COUNTED:
+        raise _validate.fail("column", f"one of {', '.join(COUNTED)}", column)
+
+
+def _sorted(table: pd.DataFrame) -> pd.Series[int]:
     table = table.sort_values(["count", "category"], ascending=[False, True])
-    return table.set_index("category")["count"], source
+    return table.set_index("category")["count"]

@@ -67,7 +67,18 @@ class Loop(ABC):
 
     @abstractmethod
     def recipe(self, t: int) -> Recipe:
-        """Return the weight of each source in the training set of generation t, t >= 1."""
+        """Return what a generation is trained on.
+
+        Parameters
+        ----------
+        t : int
+            The generation, at least 1.
+
+        Returns
+        -------
+        mapping of Source to float or ndarray
+            The total weight of each source, scalar or a grid; they sum to 1.
+        """
 
     def recursion(self, noise: SamplingNoise) -> Recursion:
         """Return the error recursion of a model with this sampling noise.

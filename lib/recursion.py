@@ -112,6 +112,11 @@ class AffineRecursion(Recursion):
         Part of the old state that is kept. Leading axes are a grid of weights, or any other
         parameter on which the recursion depends; they broadcast.
 
+    Raises
+    ------
+    ValueError
+        If an entry is not finite or the shapes do not match.
+
     Examples
     --------
     >>> from lib.recursion import AffineRecursion
@@ -127,6 +132,18 @@ class AffineRecursion(Recursion):
     def __post_init__(self) -> None:
         for name in ("start", "a", "c"):
             object.__setattr__(self, name, _validate.finite(name, getattr(self, name)))
+        if self.c.ndim < 2 or self.c.shape[-1] != self.c.shape[-2]:
+            raise _validate.fail("c", "of shape (..., d, d)", self.c)
+        dim = self.c.shape[-1]
+        for name in ("start", "a"):
+            value = getattr(self, name)
+            if value.shape[-1:] != (dim,):
+                raise _validate.fail(name, f"of shape (..., {dim}), as `c`", value)
+        try:
+            np.broadcast_shapes(self.start.shape[:-1], self.a.shape[:-1], self.c.shape[:-2])
+        except ValueError:
+            allowed = f"with leading axes that broadcast with {self.start.shape[:-1]} and "
+            raise _validate.fail("c", f"{allowed}{self.a.shape[:-1]}", self.c) from None
 
     def _step(self, t: int, state: Array) -> Array:
         # zero times a component that has overflowed is zero
@@ -140,8 +157,11 @@ class AffineRecursion(Recursion):
 
     @property
     def stable(self) -> Any:
-        """Whether the error settles at a finite limit wherever it starts."""
-        return self.spectral_radius < 1
+        """Whether the error settles at a finite limit wherever it starts.
+
+        An eigenvalue that rounding cannot tell from 1 counts as 1.
+        """
+        return _plain(np.asarray(self.spectral_radius < 1 - 2 * np.finfo(float).eps))
 
     def half_life(self) -> Any:
         """Return the generations until the slowest part of the transient has halved."""
@@ -156,10 +176,11 @@ class AffineRecursion(Recursion):
         # an unstable c is replaced before solving: 1 - c may be singular there
         kept = np.where(stable[..., None], self.c, 0)
         settled = np.linalg.solve(identity - kept, a[..., None])[..., 0, 0]
-        before, after = self.start, self._step(1, self.start)
+        # the first increment; not as a difference of states, which would round it away
+        drift = self.a + ((self.c - identity) * self.start[..., None, :]).sum(axis=-1)
         for _ in range(1, self.c.shape[-1]):  # until every component has reached the first
-            before, after = after, self._step(1, after)
-        drift = (after - before)[..., 0]
+            drift = (self.c * drift[..., None, :]).sum(axis=-1)
+        drift = drift[..., 0]
         escaped = np.where(drift == 0, self.start[..., 0], np.copysign(np.inf, drift))
         return _plain(np.where(stable[..., 0], settled, escaped))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,7 +85,7 @@ class _Tally:
 Tallies = dict[str, tuple[_Tally, _Tally]]  # metric -> (steady state, path)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Simulation:
     """What `simulate` returns: errors averaged over replicates, with their standard errors.
 
@@ -103,7 +103,7 @@ class Simulation:
     reps: int
     seed: int
     burn_in: int
-    _tallies: Tallies
+    _tallies: Tallies = field(repr=False)
 
     @property
     def _weights(self) -> Array:
@@ -230,8 +230,9 @@ def simulate(
     Raises
     ------
     ValueError
-        If steps or reps < 1, burn_in is not in [0, steps), the seed is negative, or the loop has
-        too few rows for the model.
+        If steps or reps < 1, burn_in is not in [0, steps), the seed is negative, n_jobs is neither
+        positive nor -1, a metric is not one of the model's or a function, or the loop has too few
+        rows for the model.
 
     Examples
     --------
@@ -243,6 +244,10 @@ def simulate(
     >>> result.summary().columns.tolist()
     ['metric', 'w', 'error', 'standard_error']
     """
+    if not isinstance(model, Model):
+        raise _validate.fail("model", "one of lib.models", model)
+    if not isinstance(loop, Loop):
+        raise _validate.fail("loop", "one of lib.loops", loop)
     steps, reps = _validate.integer("steps", steps), _validate.integer("reps", reps)
     seed = _validate.integer("seed", seed, least=0)
     burn_in = 3 * steps // 4 if burn_in is None else _validate.integer("burn_in", burn_in, least=0)
@@ -254,17 +259,16 @@ def simulate(
     recorded = _metrics(model, metrics)
 
     chunk = max(1, CELLS // (1 if loop.grid is None else loop.grid.size))
-    sizes = [min(chunk, reps - start) for start in range(0, reps, chunk)]
     jobs = (
-        delayed(_chunk)(model, loop, steps, burn_in, recorded, seed, i, size)
-        for i, size in enumerate(sizes)
+        delayed(_chunk)(model, loop, steps, burn_in, recorded, seed, i, min(chunk, reps - start))
+        for i, start in enumerate(range(0, reps, chunk))
     )
     shown = sys.stderr.isatty() if progress is None else progress
     # a generator of results, in order: chunks are merged as they come and then forgotten
-    workers = n_jobs if len(sizes) > 1 else 1
+    workers = n_jobs if reps > chunk else 1
     chunks = Parallel(n_jobs=workers, return_as="generator")(jobs)
     with tqdm(total=reps, unit="replicate", disable=not shown) as bar:
-        tallies = _merge(chunks, sizes, bar)
+        tallies = _merge(chunks, bar)
     return Simulation(model, loop, steps, reps, seed, burn_in, tallies)
 
 
@@ -272,18 +276,21 @@ def _metrics(
     model: Model, metrics: Sequence[str] | Mapping[str, Metric] | None
 ) -> Mapping[str, str | Metric]:
     names = model.metrics if metrics is None else metrics
-    if isinstance(names, str) or not names:
-        raise _validate.fail("metrics", "a non-empty sequence of names, or a mapping", metrics)
-    return names if isinstance(names, Mapping) else {name: name for name in names}
+    if isinstance(names, Mapping) and names and all(map(callable, names.values())):
+        return names
+    if isinstance(names, list | tuple) and names and all(isinstance(one, str) for one in names):
+        return {name: name for name in names}
+    allowed = "a non-empty list of names, or a mapping of names to functions"
+    raise _validate.fail("metrics", allowed, metrics)
 
 
-def _merge(chunks: Iterable[Tallies], sizes: Sequence[int], bar: tqdm[Any]) -> Tallies:
+def _merge(chunks: Iterable[Tallies], bar: tqdm[Any]) -> Tallies:
     total: Tallies = {}
-    for size, chunk in zip(sizes, chunks, strict=True):
+    for chunk in chunks:
         for metric, new in chunk.items():
             old = total.get(metric)
             total[metric] = (old[0].merge(new[0]), old[1].merge(new[1])) if old else new
-        bar.update(size)
+        bar.update(next(iter(chunk.values()))[0].count)
     return total
 
 

@@ -20,12 +20,12 @@ from lib import _validate
 from lib._validate import Array
 
 
-def _kept(w: Any, r: Any = 1.0) -> Any:
-    return r * (1 - w) * (1 - w)
+def _kept(w: Any) -> Any:
+    return (1 - w) * (1 - w)
 
 
 def _noise(w: Any, k: Any) -> Any:
-    return w * w + k * (1 - w) * (1 - w)
+    return w * w + k * _kept(w)
 
 
 def _error_ratio(w: Any, k: Any, r: Any = 1.0) -> Any:

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from scipy import stats
 from lib import FreshReal
 from lib.claims import Experiment, claim, claims
 from lib.models import Gaussian
-from lib.simulate import Estimate
+from lib.simulate import Estimate, simulate
 from lib.verify import ALPHA, Receipt, check, verify
 
 # another seed than the book's, so that tests and pages are independent evidence
@@ -86,12 +87,28 @@ def test_verdicts() -> None:
     assert receipt(z=0, relative_error=0.01).verdict == "inconclusive"
     assert receipt(z=4, relative_error=0.01).verdict == "refuted"
     assert receipt(z=math.nan).verdict == "inconclusive"
+    # an error of 12 % is the smallest it sees: too coarse to be believed
+    assert receipt(z=4, relative_error=0.02).verdict == "inconclusive"
 
 
-def test_an_estimate_without_spread_that_misses_is_refuted() -> None:
+def test_an_estimate_without_spread_that_misses_is_refuted_if_it_had_many_chances() -> None:
     exact = replace(receipt(z=0), standard_error=0.0)
     assert exact.verdict == "confirmed"
     assert replace(exact, estimate=1.1).verdict == "refuted"
+    assert replace(exact, estimate=1.1, reps=999).verdict == "inconclusive"
+
+
+def test_a_prediction_of_zero_has_a_receipt() -> None:
+    one = replace(receipt(z=0), predicted=0.0)
+    assert one.verdict == "refuted"
+    assert "refuted" in str(one)
+    assert one.to_dict()["detectable"] is None
+
+
+@pytest.mark.parametrize(("reps", "critical"), [(3, 99.992), (5, 15.544), (31, 4.482)])
+def test_few_replicates_have_the_critical_value_of_student_s_t(reps: int, critical: float) -> None:
+    # two-sided 0.0001 points with 2, 4 and 30 degrees of freedom
+    assert receipt(z=0, reps=reps).critical == pytest.approx(critical, abs=0.001)
 
 
 def test_detectable_error_is_detected_with_the_stated_power() -> None:
@@ -120,10 +137,50 @@ def test_false_alarm_rate_is_kept() -> None:
             reps=estimate.reps,
             alpha=alpha,
         )
-        refuted += one.verdict == "refuted"
+        refuted += abs(one.z) > one.critical
     # false-alarm rate of this test: 1e-4; a true rate of 0.10 is seen with power 0.99
     assert stats.binomtest(refuted, seeds, alpha).pvalue > 1e-4
     assert stats.binomtest(round(0.10 * seeds), seeds, alpha).pvalue < 1e-4
+
+
+@pytest.fixture(scope="module")
+def skewed() -> np.ndarray:
+    """Errors of many replicates, in units of their mean, of the most skewed claim."""
+    one = claim("covariance-fully-synthetic").experiment
+    caught: list[np.ndarray] = []
+
+    def catch(fit: Any) -> np.ndarray:
+        error = one.model.error(fit, "covariance")
+        caught.append(error[0])
+        return error
+
+    simulate(one.model, one.loop, steps=4, reps=400_000, seed=2, metrics={"error": catch})
+    last = np.concatenate(caught[4::5])  # every chunk has t = 0, ..., 4
+    return np.asarray(last / last.mean())
+
+
+@pytest.mark.parametrize(("reps", "blocks"), [(300, 20_000), (13_000, 5_000)])
+def test_a_coarse_run_does_not_refute_a_true_claim(
+    skewed: np.ndarray, reps: int, blocks: int
+) -> None:
+    """In both cases Student's t alone alarms too often, or would in more blocks than these."""
+    rng = np.random.default_rng(3)
+    refuted = beyond = 0
+    for _ in range(blocks):
+        block = skewed[rng.integers(0, skewed.size, reps)]
+        one = replace(
+            receipt(z=0),
+            estimate=float(block.mean()),
+            standard_error=float(block.std(ddof=1) / np.sqrt(reps)),
+            reps=reps,
+        )
+        beyond += abs(one.z) > one.critical
+        refuted += one.verdict == "refuted"
+    # false-alarm rate of this test 1e-4, if the claim's own is 5 alpha as `COARSEST` says
+    assert stats.binomtest(refuted, blocks, 5 * ALPHA, alternative="greater").pvalue > 1e-4
+    if reps == 300:
+        assert beyond > 20 * ALPHA * blocks
+        assert refuted == 0
 
 
 def test_receipt_says_everything() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import lib.__main__ as cli
 from lib import error_ratio, naive_weight, optimal_weight
 from lib.claims import Claim, claim, claims
 from lib.simulate import Estimate
+from lib.verify import Receipt
+from lib.weights import half_life
 
 
 def test_weight_prints_the_numbers_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +27,17 @@ def test_weight_prints_the_numbers_of_the_library(capsys: pytest.CaptureFixture[
         assert f"{number:.6f}" in out
     assert f"{w / 1000:.6g}" in out
     assert f"{(1 - w) / 5000:.6g}" in out
+
+
+def test_weight_prints_what_the_readme_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["weight", "--real", "1000", "--synthetic", "5000"])
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf8")
+    shown = readme.split("-m lib weight --real 1000 --synthetic 5000\n")[1].split("\n```")[0]
+    assert capsys.readouterr().out == shown + "\n"
+    w = optimal_weight(0.2)
+    assert f"as good as {1000 / w:.0f} real rows" in shown
+    assert f"{error_ratio(naive_weight(0.2), 0.2) / w - 1:.1%} more" in shown
+    assert f"half of the way there in {half_life(w):.2f} generations" in shown
 
 
 def test_per_row_weights_sum_to_one_and_have_the_golden_ratio(
@@ -50,6 +64,11 @@ def test_per_row_weights_sum_to_one_and_have_the_golden_ratio(
         (["verify", "--reps", "1"], "--reps"),
         (["verify", "--jobs", "0"], "--jobs"),
         (["verify", "--json", "no/such/folder/receipts.json"], "--json"),
+        (["verify", "--json", "."], "--json"),
+        (["verify", "--json", ""], "--json"),
+        (["verify", "--json", os.devnull], "--json"),
+        (["weight", "--real", "1" + "0" * 400, "--synthetic", "5"], "--real"),
+        (["weight", "--real", "5", "--synthetic", "1" + "0" * 5000], "--synthetic"),
         (["frobnicate"], "frobnicate"),
         ([], "COMMAND"),
     ],
@@ -79,6 +98,80 @@ def test_as_a_process() -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("python -m lib: `claim` must be one of")
     assert "Traceback" not in done.stderr
+
+
+def test_a_claim_without_adult_data_does_not_look_for_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ADULT_DATA_DIR", "/no/such/folder")
+    claims.cache_clear()
+    assert cli.main(["verify", "--list"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_replicates_and_jobs_reach_the_simulation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def recorded(one: Claim, **options: object) -> Receipt:
+        asked.append(options)
+        return real(one, **options)  # type: ignore[arg-type]
+
+    real = cli.verify
+    monkeypatch.setattr(cli, "verify", recorded)
+    file = tmp_path / "receipts.json"
+    options = ["--seed", "9", "--reps", "50", "--jobs", "2", "--json", str(file)]
+    assert cli.main(["verify", "--claim", "mean-naive", *options]) == cli.INCONCLUSIVE
+    assert asked == [{"seed": 9, "reps": 50, "n_jobs": 2}]
+    (receipt,) = json.loads(file.read_text())
+    assert (receipt["reps"], receipt["seed"]) == (50, 9)
+
+
+def test_a_stop_from_the_keyboard_keeps_what_is_finished(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(monkeypatch, **{"mean-naive": 1.0})
+    real = cli.verify
+
+    def stopped(one: Claim, **options: int) -> Receipt:
+        if one.id != "mean-naive":
+            raise KeyboardInterrupt
+        return real(one, **options)
+
+    monkeypatch.setattr(cli, "verify", stopped)
+    file = tmp_path / "receipts.json"
+    ids = ["mean-naive", "mean-break-even"]
+    assert cli.main(["verify", "--claim", *ids, "--json", str(file)]) == cli.INTERRUPTED
+    assert [receipt["claim"] for receipt in json.loads(file.read_text())] == ids[:1]
+    assert capsys.readouterr().err == "python -m lib: stopped\n"
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "lib", "verify", "--list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
+
+
+def test_a_link_keeps_pointing_to_the_receipts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake(monkeypatch, **{"mean-naive": 1.0})
+    (tmp_path / "kept").mkdir()
+    link, file = tmp_path / "link.json", tmp_path / "kept" / "receipts.json"
+    file.write_text("old")
+    link.symlink_to(file)
+    assert cli.main(["verify", "--claim", "mean-naive", "--json", str(link)]) == 0
+    assert link.is_symlink()
+    assert json.loads(file.read_text())[0]["claim"] == "mean-naive"
 
 
 def fake(monkeypatch: pytest.MonkeyPatch, **values: float) -> None:

@@ -333,6 +333,29 @@ def test_a_model_does_not_change_with_the_array_it_was_made_of() -> None:
     assert (model.mean.tolist(), model.cov.tolist()) == ([0.0, 0.0], [[1.0, 0.0], [0.0, 1.0]])
 
 
+def test_a_coordinate_may_be_constant_and_units_may_differ() -> None:
+    model = Gaussian([0, 0], [[0, 0], [0, 2]])
+    loop = FreshReal(n=5, m=5, w=0.5)
+    estimate = simulate(model, loop, steps=2, reps=4000, progress=False).estimate("mean", t=0)
+    assert abs(estimate.value - 2 / 5) < Z * estimate.standard_error
+    assert Gaussian([0, 0], [[1e-20, 5e-11], [5e-11, 1]]).dim == 2
+
+
+@pytest.mark.parametrize("m", [4, 5, 17, 100])
+def test_at_the_edge_of_stability_the_covariance_has_no_limit(m: int) -> None:
+    edge = 1 - math.sqrt((m - 1) / (m + 1))
+    limits = GAUSSIAN.theory(FreshReal(n=9, m=m, w=[edge - 1e-9, edge, edge + 1e-6]))
+    below, at, above = limits["covariance"].limit()
+    assert below == at == math.inf
+    assert above < math.inf
+
+
+@pytest.mark.parametrize("rows", [10**3, 10**9, 10**14])
+def test_huge_samples_diverge_without_real_rows_too(rows: int) -> None:
+    theory = GAUSSIAN.theory(FullySynthetic(n=rows, m=rows))
+    assert theory["mean"].limit() == theory["covariance"].limit() == math.inf
+
+
 # --- Gaussian, messages --------------------------------------------------------------------------
 
 
@@ -347,6 +370,13 @@ def test_a_model_does_not_change_with_the_array_it_was_made_of() -> None:
         ([0, 0], [[1, 0.5], [0.4, 1]], "`cov` must be symmetric; got "),
         ([0, 0], [[1, 2], [2, 1]], "`cov` must be positive semi-definite; got "),
         ([0], [[-1.0]], "`cov` must be positive semi-definite; got "),
+        ([0, 0], [[1, 1.001], [1.001, 1]], "`cov` must be positive semi-definite; got "),
+        ([0, 0], [[1, 0.5], [0.501, 1]], "`cov` must be symmetric; got "),
+        # units in which one variance dwarfs the other
+        ([0, 0], [[1e12, 0], [0, -50]], "`cov` must be positive semi-definite; got "),
+        ([0, 0], [[1e12, 50], [0, 1]], "`cov` must be symmetric; got "),
+        ([0, 0], [[1e-20, 1e-9], [1e-9, 1]], "`cov` must be positive semi-definite; got "),
+        ([0, 0], [[0, 1e-9], [1e-9, 1]], "`cov` must be positive semi-definite; got "),
         ([0, 0], [[1, math.nan], [math.nan, 1]], "`cov` must be a matrix of finite numbers; got "),
         ([0, 0], [[math.inf, 0], [0, 1]], "`cov` must be a matrix of finite numbers; got "),
         ([0, 0], "identity", "`cov` must be a matrix of finite numbers; got 'identity'"),
@@ -478,3 +508,15 @@ def test_probabilities_do_not_change_with_the_array_they_were_made_of() -> None:
 def test_what_is_not_a_distribution_on_categories(p: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         Categorical(p)
+
+
+@pytest.mark.parametrize("x", [math.nan, math.inf, "0"])
+def test_the_distribution_of_a_log_determinant_takes_finite_numbers(x: Any) -> None:
+    with pytest.raises(ValueError, match=r"^`x` must be finite; got "):
+        Gaussian([0], [[1]]).log_det_cdf(x, rows=10, fits=1)
+
+
+def test_a_distribution_function_stays_between_0_and_1() -> None:
+    line = Gaussian([0], [[1]])
+    assert 0 <= line.log_det_cdf(-60, rows=10, fits=1) <= 1e-6
+    assert 1 - 1e-6 <= line.log_det_cdf(30, rows=10, fits=1) <= 1

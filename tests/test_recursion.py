@@ -310,3 +310,25 @@ def test_a_noise_that_is_not_finite(name: str, bad: float) -> None:
     good = {"real": np.ones(1), "synthetic": np.ones(1), "feedback": np.ones((1, 1))}
     with pytest.raises(ValueError, match=f"^`{name}` must be finite; got "):
         SamplingNoise(**good | {name: good[name] * bad})
+
+
+# --- shapes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "a", "c", "name"),
+    [
+        (1.0, 0.4, 0.5, "c"),
+        ([1.0], [0.4], [0.5], "c"),
+        ([1.0], [0.4], [[0.5, 0.5]], "c"),
+        ([1.0, 1.0], [0.4], [[0.5]], "start"),
+        ([1.0], [0.4, 0.4], [[0.5]], "a"),
+        ([1.0], np.ones((2, 1)), np.ones((3, 1, 1)), "c"),
+        ([1.0], [0.4], [[math.nan]], "c"),
+    ],
+)
+def test_parts_of_a_recursion_that_do_not_fit_are_named(
+    start: Any, a: Any, c: Any, name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^`{name}` must be "):
+        AffineRecursion(start, a, c)

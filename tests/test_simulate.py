@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
+import os
 import re
+import sys
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -276,6 +279,40 @@ def test_memory_does_not_grow_with_the_replicates() -> None:
     assert peak(20 * CELLS) - peak(2 * CELLS) < 64_000
 
 
+def test_workers_are_other_processes() -> None:
+    def pid(fit: Any) -> np.ndarray:
+        return np.full(fit.mean.shape[:2], float(os.getpid()))
+
+    result = run(reps=2 * CHUNK, n_jobs=2, metrics={"pid": pid})
+    assert result.summary()["error"].iloc[0] != os.getpid()
+    assert run(reps=CHUNK, metrics={"pid": pid}).summary()["error"].iloc[0] == os.getpid()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_gets_a_bar(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", shown)
+    run(progress=None)
+    assert ("30/30" in shown.getvalue()) == terminal
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("model", lambda: simulate(LOOP, LINE)),  # type: ignore[arg-type]
+        ("loop", lambda: simulate(LINE, "fresh")),  # type: ignore[arg-type]
+        ("metrics", lambda: run(metrics=5)),
+        ("metrics", lambda: run(metrics=[1])),
+        ("metrics", lambda: run(metrics={"mean": "mean"})),
+        ("metrics", lambda: run(metrics=[])),
+    ],
+)
+def test_things_of_another_kind_are_named(name: str, call: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError, match=f"^`{name}` must be "):
+        call()
+
+
 def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     run(progress=True)
     out, err = capsys.readouterr()
@@ -304,7 +341,11 @@ def test_nothing_is_shown_unless_asked(
         ("burn_in", [-1, 0.5, "1"], "an integer of at least 0"),
         ("burn_in", [4, 5], "less than `steps` = 4"),
         ("n_jobs", [0, -2, 1.5, "2", None], "an integer of at least 1"),
-        ("metrics", [[], (), "mean", {}], "a non-empty sequence of names, or a mapping"),
+        (
+            "metrics",
+            [[], (), "mean", {}],
+            "a non-empty list of names, or a mapping of names to functions",
+        ),
     ],
 )
 def test_the_message_names_the_argument_and_the_value(

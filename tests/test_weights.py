@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
+from lib import Accumulate
 from lib import weights as module
 from lib.weights import (
     adaptive_weights,
@@ -393,3 +394,17 @@ def test_adaptive_weights_take_one_ratio() -> None:
 
 def test_a_million_steps_may_be_written_with_an_exponent() -> None:
     assert adaptive_weights(1, 1e3).shape == (1000,)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [10**400, [1, 10**400], np.array(["0.5"], dtype=object)])
+def test_what_no_float_can_hold_is_refused_by_name(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^`k` must be finite and greater than 0; got "):
+        optimal_weight(value)
+
+
+@pytest.mark.parametrize("value", [10**400, 2**53 + 2, 1e300])
+def test_counts_have_a_largest_value(value: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"^`n` must be an integer of at least 1 and at most 2\^53"
+    ):
+        Accumulate(n=value, m=1)

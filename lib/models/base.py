@@ -29,27 +29,105 @@ class Model(ABC):
 
     @abstractmethod
     def draw(self, n: int, size: tuple[int, int], rng: Any) -> Any:
-        """Draw samples of n real rows, a batch of shape ``size = (weights, replicates)``."""
+        """Draw samples of real rows.
+
+        Parameters
+        ----------
+        n : int
+            Rows of each sample.
+        size : tuple of int
+            Shape of the batch: (weights, replicates).
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        sample
+            A batch of shape `size`.
+        """
 
     @abstractmethod
     def synthesize(self, fit: Any, m: int, size: tuple[int, int], rng: Any) -> Any:
-        """Draw a sample of m synthetic rows from each member of a batch of fits."""
+        """Draw a sample of synthetic rows from each member of a batch of fits.
+
+        Parameters
+        ----------
+        fit
+            A batch whose shape broadcasts to `size`.
+        m : int
+            Rows of each sample.
+        size : tuple of int
+            Shape of the batch: (weights, replicates).
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        sample
+            A batch of shape `size`.
+        """
 
     @abstractmethod
     def mix(self, parts: Sequence[tuple[Any, Array]]) -> Any:
-        """Join (sample, weight) pairs to one weighted sample, each weight of shape (weights, 1)."""
+        """Join samples to one weighted sample.
+
+        Parameters
+        ----------
+        parts : sequence of (sample, weight)
+            Each weight is an ndarray of shape (weights, 1); over all parts they sum to 1.
+
+        Returns
+        -------
+        sample
+        """
 
     @abstractmethod
     def fit(self, sample: Any) -> Any:
-        """Fit a (weighted) sample."""
+        """Fit a (weighted) sample.
+
+        Parameters
+        ----------
+        sample
+            A batch from `draw` or `mix`.
+
+        Returns
+        -------
+        fit
+            A batch of the same shape.
+        """
 
     @abstractmethod
     def error(self, fit: Any, metric: str) -> Array:
-        """Return the named error of each fit, shape (weights, replicates)."""
+        """Return an error of each fit.
+
+        Parameters
+        ----------
+        fit
+            A batch.
+        metric : str
+            One of `metrics`, or another that the model knows.
+
+        Returns
+        -------
+        ndarray, shape (weights, replicates)
+
+        Raises
+        ------
+        ValueError
+            If the model has no such metric.
+        """
 
     @abstractmethod
     def sampling_noise(self, n: int, m: int) -> dict[str, SamplingNoise]:
-        """Return what n real and m synthetic rows do to each metric's error in a generation."""
+        """Return what sampling does to each metric's error in a generation.
+
+        Parameters
+        ----------
+        n, m : int
+            Real and synthetic rows.
+
+        Returns
+        -------
+        dict of str to SamplingNoise
+        """
 
     def check(self, loop: Loop) -> None:
         """Raise a ``ValueError`` if the loop has too few rows for this model."""

@@ -88,7 +88,8 @@ class Gaussian(Model):
     Metrics: ``"mean"``, the squared distance of the means, and ``"covariance"``, the squared
     Frobenius distance of the covariances; both have exact theory in every loop. On request also
     ``"log_det"``, the logarithm of det(estimate) / det(truth), which tells of collapse where the
-    expected error explodes; its drift in the fully synthetic loop is `log_det_drift`.
+    expected error explodes; its drift in the fully synthetic loop is `log_det_drift`. It is minus
+    infinity once a determinant has left the range of floating-point numbers, below about e^-700.
 
     Examples
     --------
@@ -112,10 +113,17 @@ class Gaussian(Model):
         if self.cov.shape != (self.dim, self.dim):
             allowed = f"a {self.dim} x {self.dim} matrix, the size of `mean`"
             raise _validate.fail("cov", allowed, cov)
-        scale = np.abs(self.cov).max()
-        if not np.allclose(self.cov, self.cov.T, rtol=0, atol=1e-10 * scale):
+        # checked as correlations: units in which one variance dwarfs another hide nothing
+        variance = self.cov.diagonal()
+        if (variance < 0).any():
+            raise _validate.fail("cov", "positive semi-definite", cov)
+        scale = np.sqrt(variance)
+        unit = np.where(scale > 0, scale, 1)
+        correlation = self.cov / unit / unit[:, None]
+        if not np.allclose(correlation, correlation.T, rtol=0, atol=1e-10):
             raise _validate.fail("cov", "symmetric", cov)
-        if np.linalg.eigvalsh(self.cov).min() < -1e-10 * scale:
+        constant = scale == 0
+        if self.cov[constant].any() or np.linalg.eigvalsh(correlation).min() < -1e-10:
             raise _validate.fail("cov", "positive semi-definite", cov)
         lower = tri.pack(self.cov)
         self._truth = Moments(self.mean, lower)
@@ -211,7 +219,7 @@ class Gaussian(Model):
         Parameters
         ----------
         x : float
-            Value of the metric ``"log_det"``.
+            Value of the metric ``"log_det"``, finite.
         rows : int
             Rows behind each fit, more than d.
         fits : int
@@ -224,12 +232,13 @@ class Gaussian(Model):
         Raises
         ------
         ValueError
-            If `rows` is not greater than d, or `fits` not positive.
+            If `x` is not finite, `rows` not greater than d, or `fits` not positive.
 
         References
         ----------
         J. Gil-Pelaez, "Note on the inversion theorem", Biometrika 38 (1951).
         """
+        x = float(_validate.finite("x", x))
         df = _validate.integer("rows", rows, least=self.dim + 1) - 1
         fits = _validate.integer("fits", fits)
         shape = (df - np.arange(self.dim)) / 2
@@ -242,10 +251,25 @@ class Gaussian(Model):
         # the modulus of the integrand decays within a few standard deviations' inverses
         width = 1 / np.sqrt(fits * polygamma(1, shape).sum())
         area = quad(integrand, 1e-12 * width, 40 * width, limit=1000, epsabs=1e-10)[0]
-        return 0.5 - area / np.pi
+        return min(max(0.5 - area / np.pi, 0.0), 1.0)  # the quadrature has errors of 1e-10
 
     def log_det_median(self, *, rows: int, fits: int) -> float:
-        """Return the median of the metric ``"log_det"``: see `log_det_cdf`."""
+        """Median of the log-determinant in the fully synthetic loop, n = m.
+
+        Parameters
+        ----------
+        rows, fits : int
+            As for `log_det_cdf`.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If `rows` is not greater than d, or `fits` not positive.
+        """
         mean = _validate.integer("fits", fits) * self.log_det_drift(rows)
         shape = (rows - 1 - np.arange(self.dim)) / 2
         spread = np.sqrt(fits * polygamma(1, shape).sum())
