@@ -19,7 +19,7 @@ from lib.verify import ALPHA, Receipt, verify
 from lib.weights import error_ratio, half_life, naive_weight, optimal_weight
 
 CONFIRMED, REFUTED, BAD_USE, INCONCLUSIVE = 0, 1, 2, 3
-INTERRUPTED = 130  # as a shell says it
+INTERRUPTED, UNREAD = 130, 141  # as a shell says it of a stop and of a closed pipe
 
 
 class _Parser(argparse.ArgumentParser):
@@ -181,17 +181,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 done or all confirmed, 1 any claim refuted, 2 bad use, 3 any claim inconclusive, 130
-        stopped from the keyboard.
+        stopped from the keyboard, 141 nobody read the output to its end.
     """
     parsed = _parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        status = int(parsed.run(parsed))
+        sys.stdout.flush()  # here, so that a closed pipe is noticed here
+        return status
     except KeyboardInterrupt:
         print("python -m lib: stopped", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # whoever read the output has seen enough; nothing is confirmed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CONFIRMED
+        return UNREAD
     except (ValueError, OSError, DataUnavailable) as error:
         print(f"python -m lib: {'; '.join(str(error).splitlines())}", file=sys.stderr)
         return BAD_USE

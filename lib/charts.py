@@ -385,7 +385,7 @@ def covariance_explorer() -> Any:
     b = _slider("b", "(trace)² / Frobenius² ", 2, 1, 10, 0.5)
     x: Any = alt.datum.w
     kept = weights._kept(x)
-    new = x * x + kept * (n - 1) / (m - 1)
+    new = weights._noise(x, (n - 1) / (m - 1))
     names = ["exact", "asymptotic E(w, n/m)"]
     across = _weight_axis()
     up = alt.Y("error:Q").title("error (real data alone = 1)").scale(domain=[0, 2])

@@ -19,7 +19,14 @@ from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic, Loop
 from lib.models import Categorical, Gaussian, Model
 from lib.models.gaussian import Moments, _covariance_ratio
 from lib.simulate import Estimate, simulate
-from lib.weights import break_even_weight, error_ratio, naive_weight, optimal_weight
+from lib.weights import (
+    _kept,
+    _noise,
+    break_even_weight,
+    error_ratio,
+    naive_weight,
+    optimal_weight,
+)
 
 
 @dataclass(frozen=True)
@@ -339,8 +346,7 @@ def _gaussian_covariance() -> list[Claim]:
     shape = float(np.trace(COVARIANCE) ** 2 / np.square(COVARIANCE).sum())
 
     def fresh(n: int, m: int, w: float) -> float:
-        kept = (1 - w) ** 2
-        return float(_covariance_ratio(w**2 + kept * (n - 1) / (m - 1), kept, m, shape))
+        return float(_covariance_ratio(_noise(w, (n - 1) / (m - 1)), _kept(w), m, shape))
 
     def unmixed(n: int, m: int, shares: np.ndarray) -> float:
         """Follow a loop that leaves its old rows as they are: shares of each newest set."""

@@ -185,7 +185,7 @@ def adult(
         If a file cannot be had, if ADULT_DATA_DIR does not name a directory or holds a file with
         a wrong hash, or if a file has a wrong number of rows.
     ValueError
-        If `timeout` is not finite and positive.
+        If `timeout` is not a finite and positive number, or `base_url` not a text.
 
     References
     ----------
@@ -198,7 +198,10 @@ def adult(
     >>> adult().shape  # doctest: +SKIP
     (48842, 15)
     """
-    _validate.positive("timeout", timeout)
+    if _validate.positive("timeout", timeout).ndim:
+        raise _validate.fail("timeout", "a single number", timeout)
+    if not isinstance(base_url, str):
+        raise _validate.fail("base_url", "a text", base_url)
     folder = _folder(cache)
     # Both are looked for first: a mistake in ADULT_DATA_DIR shows before anything is downloaded.
     found = [(name, *_find(name, folder)) for name in FILES]

@@ -35,7 +35,7 @@ COARSEST = 5.0
 
 Resampling the most skewed claims (see tests/test_claims.py), a true claim is refuted at rate alpha
 to within the accuracy of that count at their own replicates, and at most about 5 alpha in a run
-that is just not too coarse. Without the limit it is 30 alpha at 100 replicates and more below.
+that is just not too coarse. Without the limit it is more than 20 alpha at 300 replicates.
 """
 
 FEWEST = 1000

@@ -147,18 +147,19 @@ def test_a_stop_from_the_keyboard_keeps_what_is_finished(
     assert capsys.readouterr().err == "python -m lib: stopped\n"
 
 
-def test_a_closed_pipe_is_no_error() -> None:
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+def test_a_closed_pipe_is_quiet_and_confirms_nothing(unbuffered: str) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "lib", "verify", "--list"],
+        [sys.executable, "-m", "lib", "verify", "--claim", "mean-naive", "--reps", "9"],
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
     assert process.stderr is not None
-    process.stdout.readline()
     process.stdout.close()
     assert process.stderr.read() == b""
-    assert process.wait() == 0
+    assert process.wait() == cli.UNREAD
 
 
 def test_a_link_keeps_pointing_to_the_receipts(

@@ -340,6 +340,13 @@ def test_timeout_is_checked(timeout: float) -> None:
         adult(timeout=timeout)
 
 
+def test_one_timeout_and_a_text_for_an_address() -> None:
+    with pytest.raises(ValueError, match="`timeout` must be a single number"):
+        adult(timeout=[1, 2])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="`base_url` must be a text; got None"):
+        adult(base_url=None)  # type: ignore[arg-type]
+
+
 # When the folder that the user names is not right
 
 
