@@ -25,7 +25,7 @@ from lib.data import adult_counts
 from lib.loops import Loop
 from lib.models import Categorical, Gaussian, Model
 from lib.models import _triangular as tri
-from lib.simulate import CELLS
+from lib.models.base import CELLS
 
 WEIGHTS = np.arange(0.20, 0.79, 0.02)
 AUTHORS_GAUSSIAN = 33.0  # ms: the published program, on a machine like ours

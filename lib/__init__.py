@@ -1,6 +1,7 @@
 """Estimators, recursions, simulations and checks for the book on golden-ratio weighting."""
 
 from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic
+from lib.misspecification import misspecification_ratio
 from lib.simulate import simulate
 from lib.weights import (
     adaptive_weights,
@@ -18,6 +19,7 @@ __all__ = [
     "adaptive_weights",
     "break_even_weight",
     "error_ratio",
+    "misspecification_ratio",
     "naive_weight",
     "optimal_weight",
     "simulate",

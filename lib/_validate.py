@@ -95,3 +95,10 @@ def probability(name: str, value: Any) -> float:
     if array.ndim or not 0 < array < 1:
         raise fail(name, allowed, value)
     return float(array)
+
+
+def full_rank(name: str, matrix: Array) -> None:
+    """Refuse a matrix whose columns are linearly dependent, whatever their units."""
+    size = np.sqrt((matrix**2).sum(axis=0))
+    if (size == 0).any() or np.linalg.matrix_rank(matrix / size) < matrix.shape[1]:
+        raise fail(name, "of full column rank", matrix)

@@ -60,6 +60,10 @@ class Loop(ABC):
         """Ratio n/m of real to synthetic rows."""
         return self.n / self.m
 
+    def rows(self, steps: int) -> int:
+        """Return the most rows that a generation is trained on, up to generation `steps`."""
+        return self.n + self.m
+
     @property
     def grid(self) -> Array | None:
         """The weights that run side by side, shape (weights,); None for a loop without a weight."""
@@ -130,6 +134,9 @@ class Accumulate(Loop):
     def recipe(self, t: int) -> Recipe:
         share = 1 / (self.k + t)
         return {Source.PREVIOUS: 1 - share, Source.SYNTHETIC: share}
+
+    def rows(self, steps: int) -> int:
+        return self.n + steps * self.m
 
     def recursion(self, noise: SamplingNoise) -> Recursion:
         return AccumulatingRecursion(noise, self.k)

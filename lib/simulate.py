@@ -9,6 +9,7 @@ squared spread of each error, so memory does not grow with the number of replica
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lib import _validate
@@ -23,13 +25,11 @@ from lib._validate import Array
 from lib.loops import Loop, Source
 from lib.models.base import Model
 
-CELLS = 8000
-"""Weights times replicates in a chunk: a block of 64 kB, which stays in a processor's cache.
-
-Part of what a seed means: another size gives other numbers.
-"""
-
 Metric = Callable[[Any], Array]
+
+
+class LostReplicatesWarning(UserWarning):
+    """Some replicates came to a sample that has no fit, and are left out from there on."""
 
 
 class Estimate(NamedTuple):
@@ -43,43 +43,70 @@ class Estimate(NamedTuple):
         Of that mean.
     reps : int
         Independent replicates behind it.
+    lost : int
+        Replicates that are left out, because one of their samples had no fit.
     """
 
     value: float
     standard_error: float
     reps: int
+    lost: int = 0
 
 
 @dataclass(frozen=True)
 class _Tally:
-    """Count, mean and sum of squared deviations of replicates, elementwise."""
+    """Count, mean and sum of squared deviations of replicates, elementwise.
 
-    count: int
+    A replicate without a fit has the error NaN. It is counted as lost and takes no part.
+    """
+
+    count: NDArray[np.int64]
     mean: Array
     squares: Array
+    lost: NDArray[np.int64]
 
     @classmethod
     def of(cls, values: Array) -> _Tally:
         """Tally values whose last axis runs over replicates."""
-        mean = values.mean(axis=-1)
+        missing = np.isnan(values)
+        lost = missing.sum(axis=-1)
+        count = values.shape[-1] - lost
+        if lost.any():
+            values = np.where(missing, 0, values)
+        mean = (
+            values.mean(axis=-1) if not lost.any() else values.sum(axis=-1) / np.maximum(count, 1)
+        )
         apart = values - mean[..., None]
-        return cls(values.shape[-1], mean, np.einsum("...r,...r->...", apart, apart))
+        apart[missing] = 0
+        return cls(count, mean, np.einsum("...r,...r->...", apart, apart), lost)
+
+    @classmethod
+    def stack(cls, tallies: Sequence[_Tally]) -> _Tally:
+        """Join tallies along a new last axis."""
+        fields = ("count", "mean", "squares", "lost")
+        return cls(*(np.stack([getattr(one, name) for one in tallies], axis=-1) for name in fields))
 
     def merge(self, other: _Tally) -> _Tally:
         """Join two tallies (Chan, Golub and LeVeque 1983)."""
         count = self.count + other.count
         step = other.mean - self.mean
+        share = other.count / np.maximum(count, 1)
         return _Tally(
             count,
-            self.mean + step * (other.count / count),
-            self.squares + other.squares + step**2 * (self.count * other.count / count),
+            self.mean + step * share,
+            self.squares + other.squares + step**2 * (self.count * share),
+            self.lost + other.lost,
         )
 
     @property
+    def average(self) -> Array:
+        return np.where(self.count > 0, self.mean, np.nan)
+
+    @property
     def standard_error(self) -> Array:
-        if self.count < 2:  # one replicate says nothing of the spread
-            return np.full_like(self.mean, np.nan)
-        return np.sqrt(self.squares / (self.count - 1) / self.count)
+        # one replicate says nothing of the spread
+        spread = np.sqrt(self.squares / np.maximum(self.count - 1, 1) / np.maximum(self.count, 1))
+        return np.where(self.count > 1, spread, np.nan)
 
 
 Tallies = dict[str, tuple[_Tally, _Tally]]  # metric -> (steady state, path)
@@ -137,8 +164,29 @@ class Simulation:
         frames = []
         for metric, tallies in self._tallies.items():
             tally = tallies[which]
-            columns = {"error": tally.mean.ravel(), "standard_error": tally.standard_error.ravel()}
-            frames.append(pd.DataFrame({"metric": metric, **index, **columns}))
+            columns = {"error": tally.average, "standard_error": tally.standard_error}
+            flat = {name: values.ravel() for name, values in columns.items()}
+            frames.append(pd.DataFrame({"metric": metric, **index, **flat}))
+        return pd.concat(frames, ignore_index=True)
+
+    def lost(self) -> pd.DataFrame:
+        """Return how many replicates had been lost at every generation.
+
+        A replicate is lost when one of its samples has no fit, such as labels that the covariates
+        separate. Its error is left out of the averages from then on, and everywhere in `summary`.
+
+        Returns
+        -------
+        DataFrame
+            Columns metric, w, t, lost.
+        """
+        w, t = np.meshgrid(self._weights, np.arange(self.steps + 1), indexing="ij")
+        frames = [
+            pd.DataFrame(
+                {"metric": metric, "w": w.ravel(), "t": t.ravel(), "lost": path.lost.ravel()}
+            )
+            for metric, (_, path) in self._tallies.items()
+        ]
         return pd.concat(frames, ignore_index=True)
 
     def estimate(self, metric: str, *, w: float | None = None, t: int | None = None) -> Estimate:
@@ -181,7 +229,12 @@ class Simulation:
             if t > self.steps:
                 raise _validate.fail("t", f"between 0 and {self.steps}", t)
             tally, place = path, (row, t)  # type: ignore[assignment]  # one index more
-        return Estimate(float(tally.mean[place]), float(tally.standard_error[place]), tally.count)
+        return Estimate(
+            float(tally.average[place]),
+            float(tally.standard_error[place]),
+            int(tally.count[place]),
+            int(tally.lost[place]),
+        )
 
 
 def simulate(
@@ -199,7 +252,8 @@ def simulate(
     """Run a model in a loop and average its errors over replicates.
 
     With a grid of weights, all weights of a replicate share the real rows (so differences between
-    weights are sharper than the errors themselves) and each has synthetic rows of its own.
+    weights are sharper than the errors themselves) and each has synthetic rows of its own; in a
+    regression they share the covariates of the synthetic rows too, and the labels are their own.
 
     Parameters
     ----------
@@ -226,6 +280,11 @@ def simulate(
     Returns
     -------
     Simulation
+
+    Warns
+    -----
+    LostReplicatesWarning
+        If some replicate came to a sample without a fit.
 
     Raises
     ------
@@ -258,7 +317,8 @@ def simulate(
     model.check(loop)
     recorded = _metrics(model, metrics)
 
-    chunk = max(1, CELLS // (1 if loop.grid is None else loop.grid.size))
+    weights = 1 if loop.grid is None else loop.grid.size
+    chunk = max(1, model.cells(loop.rows(steps)) // weights)
     jobs = (
         delayed(_chunk)(model, loop, steps, burn_in, recorded, seed, i, min(chunk, reps - start))
         for i, start in enumerate(range(0, reps, chunk))
@@ -269,6 +329,10 @@ def simulate(
     chunks = Parallel(n_jobs=workers, return_as="generator")(jobs)
     with tqdm(total=reps, unit="replicate", disable=not shown) as bar:
         tallies = _merge(chunks, bar)
+    most = max(int(steady.lost.max()) for steady, _ in tallies.values())
+    if most:
+        text = f"{most} of {reps} replicates have a sample without a fit and are left out"
+        warnings.warn(f"{text}: see `Simulation.lost`", LostReplicatesWarning, stacklevel=2)
     return Simulation(model, loop, steps, reps, seed, burn_in, tallies)
 
 
@@ -290,7 +354,8 @@ def _merge(chunks: Iterable[Tallies], bar: tqdm[Any]) -> Tallies:
         for metric, new in chunk.items():
             old = total.get(metric)
             total[metric] = (old[0].merge(new[0]), old[1].merge(new[1])) if old else new
-        bar.update(next(iter(chunk.values()))[0].count)
+        steady = next(iter(chunk.values()))[0]
+        bar.update(int(steady.count.flat[0] + steady.lost.flat[0]))
     return total
 
 
@@ -338,11 +403,7 @@ def _chunk(
     return {
         metric: (
             _Tally.of(steady[metric] / (steps - burn_in + 1)),
-            _Tally(
-                reps,
-                np.stack([tally.mean for tally in path], axis=-1),
-                np.stack([tally.squares for tally in path], axis=-1),
-            ),
+            _Tally.stack(path),
         )
         for metric, path in paths.items()
     }

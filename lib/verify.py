@@ -41,6 +41,9 @@ that is just not too coarse. Without the limit it is more than 20 alpha at 300 r
 FEWEST = 1000
 """Replicates without any spread say nothing if they are fewer."""
 
+MOST_LOST = 1e-3
+"""A larger share of lost replicates makes a check inconclusive: what they hide is not known."""
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -58,6 +61,8 @@ class Receipt:
         Relative error that the check must be able to see.
     alpha, power : float
         False-alarm rate, and the probability of seeing an error of the smallest detectable size.
+    lost : int
+        Replicates left out because one of their samples had no fit.
     """
 
     claim: str
@@ -71,6 +76,7 @@ class Receipt:
     resolution: float
     alpha: float = ALPHA
     power: float = POWER
+    lost: int = 0
 
     @property
     def z(self) -> float:
@@ -106,7 +112,7 @@ class Receipt:
     @property
     def verdict(self) -> Verdict:
         """``"confirmed"``, ``"refuted"`` or ``"inconclusive"``."""
-        if math.isnan(self.z) or self.coarse:
+        if math.isnan(self.z) or self.coarse or self.lost > MOST_LOST * self.reps:
             return "inconclusive"
         if abs(self.z) > self.critical:
             return "refuted"
@@ -135,6 +141,7 @@ class Receipt:
                 f"z           {self.z:+.2f}   (refuted beyond ±{self.critical:.2f}:"
                 f" false-alarm rate {self.alpha:g})",
                 f"detectable  an error of {self.detectable:.2%} or more, with power {self.power:g}",
+                *([f"lost        {self.lost} replicates without a fit"] if self.lost else []),
                 f"verdict     {self.verdict}",
             ]
         )
@@ -164,9 +171,12 @@ def check(
         claim.status,
         claim.statement,
         claim.predicted() if predicted is None else predicted,
-        *estimate,
+        estimate.value,
+        estimate.standard_error,
+        estimate.reps,
         seed=seed,
         resolution=claim.resolution,
+        lost=estimate.lost,
     )
 
 

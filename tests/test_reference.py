@@ -20,7 +20,8 @@ from lib import Accumulate, FixedReal, FreshReal, FullySynthetic
 from lib.loops import Loop
 from lib.models import Categorical, Gaussian, Model
 from lib.models import _triangular as tri
-from lib.simulate import CELLS, simulate
+from lib.models.base import CELLS
+from lib.simulate import simulate
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -19,7 +19,8 @@ from scipy import stats
 from lib import Accumulate, FixedReal, FreshReal, FullySynthetic
 from lib.loops import Loop
 from lib.models import Categorical, Gaussian
-from lib.simulate import CELLS, Simulation, _Tally, simulate
+from lib.models.base import CELLS
+from lib.simulate import Simulation, _Tally, simulate
 
 pytestmark = pytest.mark.filterwarnings("error")
 

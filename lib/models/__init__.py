@@ -3,5 +3,14 @@
 from lib.models.base import Model
 from lib.models.categorical import Categorical
 from lib.models.gaussian import Gaussian
+from lib.models.glm import LogisticRegression, PoissonRegression
+from lib.models.linear import LinearRegression
 
-__all__ = ["Categorical", "Gaussian", "Model"]
+__all__ = [
+    "Categorical",
+    "Gaussian",
+    "LinearRegression",
+    "LogisticRegression",
+    "Model",
+    "PoissonRegression",
+]

@@ -102,6 +102,28 @@ def apply(factor: Array, vector: Array, dim: int) -> Array:
     return product
 
 
+def solve_lower(factor: Array, vector: Array, dim: int) -> Array:
+    """Return the solutions of L x = b, b of shape (..., d); not finite where L is singular."""
+    solution = empty(np.broadcast_shapes(factor.shape[:-1], vector.shape[:-1]), dim)
+    for i in range(dim):
+        total = vector[..., i]
+        for j in range(i):
+            total = total - factor[..., entry(i, j)] * solution[..., j]
+        np.divide(total, factor[..., entry(i, i)], out=solution[..., i])
+    return solution
+
+
+def solve(factor: Array, vector: Array, dim: int) -> Array:
+    """Return the solutions of L L' x = b, b of shape (..., d); not finite where L is singular."""
+    solution = solve_lower(factor, vector, dim)
+    for i in reversed(range(dim)):  # L' x = y
+        total = solution[..., i]
+        for j in range(i + 1, dim):
+            total -= factor[..., entry(j, i)] * solution[..., j]
+        total /= factor[..., entry(i, i)]
+    return solution
+
+
 def squared_norm(values: Array, counted: Array) -> Array:
     """Return sum_c counted_c values_c^2 over the last axis."""
     total = counted[0] * values[..., 0] ** 2

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from lib import _validate
 from lib._validate import Array
 from lib.loops import Loop
 from lib.recursion import Recursion, SamplingNoise
+
+Status = Literal["exact", "asymptotic"]
+"""Whether a theory holds for every number of rows, or for large numbers."""
+
+CELLS = 8000
+"""Weights times replicates in a chunk: a block of 64 kB, which stays in a processor's cache.
+
+Part of what a seed means: another size gives other numbers.
+"""
 
 
 class Model(ABC):
@@ -136,6 +145,25 @@ class Model(ABC):
                 raise _validate.fail(
                     name, f"at least {self.min_rows} for {type(self).__name__}", rows
                 )
+
+    def cells(self, rows: int) -> int:
+        """Return how many weights times replicates are simulated together.
+
+        Parameters
+        ----------
+        rows : int
+            Most rows that a generation is trained on. Models that hold a sample by its sufficient
+            statistics do not mind.
+
+        Returns
+        -------
+        int
+        """
+        return CELLS
+
+    def status(self, loop: Loop) -> Status:
+        """Return whether `theory` is exact in a loop or asymptotic in its numbers of rows."""
+        return "exact"
 
     def theory(self, loop: Loop) -> dict[str, Recursion]:
         """Return the expected error of this model in a loop, by metric.

@@ -1,24 +1,16 @@
-"""Every theorem of the book as data: what it predicts, and how to simulate it.
-
-The chapters, the tests, the command line and the page of receipts all check these objects.
-Predictions are written as the closed forms of the text wherever there is one, so that what is
-tested is the statement a reader sees, and not a recursion that agrees with itself.
-"""
+"""Claims on the mean and the covariance of a normal distribution."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from lib.data import shipped_counts
+from lib.claims.base import Claim, Experiment
 from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic, Loop
-from lib.models import Categorical, Gaussian, Model
+from lib.models import Gaussian
 from lib.models.gaussian import Moments, _covariance_ratio
-from lib.simulate import Estimate, simulate
 from lib.weights import (
     _kept,
     _noise,
@@ -28,161 +20,12 @@ from lib.weights import (
     optimal_weight,
 )
 
-
-@dataclass(frozen=True)
-class Experiment:
-    """One simulated number: an error of a model in a loop.
-
-    Parameters
-    ----------
-    model : Model
-    loop : Loop
-        With a single weight, if it has one.
-    metric : str or callable
-        A metric of the model, or a function of a batch of fits.
-    steps : int
-        Generations.
-    t : int, optional
-        The generation at which the error is taken; without it, the average over the last half.
-    unit : float, optional
-        The estimate is divided by it.
-    """
-
-    model: Model
-    loop: Loop
-    metric: str | Callable[[Any], np.ndarray]
-    steps: int
-    t: int | None = None
-    unit: float = 1.0
-
-    def run(self, *, seed: int, reps: int, n_jobs: int) -> Estimate:
-        """Simulate.
-
-        Parameters
-        ----------
-        seed, reps, n_jobs : int
-            As for `lib.simulate`.
-
-        Returns
-        -------
-        Estimate
-            In the experiment's unit.
-        """
-        result = simulate(
-            self.model,
-            self.loop,
-            steps=self.steps,
-            reps=reps,
-            seed=seed,
-            burn_in=self.steps // 2,
-            n_jobs=n_jobs,
-            metrics={"error": self._measure},
-            progress=False,
-        )
-        value, error, count = result.estimate("error", t=self.t)
-        return Estimate(value / self.unit, error / abs(self.unit), count)
-
-    def _measure(self, fit: Any) -> np.ndarray:
-        return self.metric(fit) if callable(self.metric) else self.model.error(fit, self.metric)
-
-    def theory(self) -> float:
-        """Return what the model's own recursion says of this number."""
-        if callable(self.metric):
-            raise TypeError("an experiment with a metric of its own has no theory")
-        path = self.model.theory(self.loop)[self.metric].path(self.steps)
-        value = path[self.steps // 2 :].mean() if self.t is None else path[self.t]
-        return float(value) / self.unit
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A theorem, with a number that it predicts and the experiment that can refute it.
-
-    Attributes
-    ----------
-    id : str
-        Short name, as on the command line.
-    statement : str
-        What is claimed, in words.
-    status : {"exact", "asymptotic"}
-        Whether the prediction holds for every sample size or in a limit.
-    theorem, page : str
-        Label of the theorem in the book, and the page it stands on.
-    predicted : callable
-        Returns the predicted number.
-    experiment : Experiment
-        How the number is simulated.
-    reps : int
-        Replicates that make the check fine enough for its resolution.
-    wrong : mapping of str to callable
-        Well-known wrong versions of the prediction, which the check must refute.
-    resolution : float
-        Relative error that the check must be able to see.
-    """
-
-    id: str
-    statement: str
-    status: Literal["exact", "asymptotic"]
-    theorem: str
-    page: str
-    predicted: Callable[[], float]
-    experiment: Experiment
-    reps: int
-    wrong: Mapping[str, Callable[[], float]] = field(default_factory=dict)
-    resolution: float = 0.02
-
-    def simulate(self, *, seed: int = 1, reps: int | None = None, n_jobs: int = 1) -> Estimate:
-        """Run the experiment.
-
-        Parameters
-        ----------
-        seed, n_jobs : int, optional
-            As for `lib.simulate`.
-        reps : int, optional
-            By default as many as the claim's resolution needs.
-
-        Returns
-        -------
-        Estimate
-        """
-        return self.experiment.run(
-            seed=seed, reps=self.reps if reps is None else reps, n_jobs=n_jobs
-        )
-
-
-@cache
-def claims() -> Mapping[str, Claim]:
-    """Return every claim by its id, in the order of the book."""
-    everything = [*_gaussian_mean(), *_gaussian_covariance(), *_frequencies()]
-    return {one.id: one for one in everything}
-
-
-def claim(id: str) -> Claim:
-    """Return a claim.
-
-    Parameters
-    ----------
-    id : str
-
-    Returns
-    -------
-    Claim
-
-    Raises
-    ------
-    ValueError
-        If there is no such claim.
-    """
-    if not isinstance(id, str) or id not in claims():
-        raise ValueError(f"`claim` must be one of {', '.join(claims())}; got {id!r}")
-    return claims()[id]
-
-
 MEAN, COVARIANCE = (1.0, -1.0), ((1.0, 0.5), (0.5, 2.0))
 """The normal distribution of the Gaussian claims: correlated, with unequal variances."""
 
 
-def _gaussian_mean() -> list[Claim]:
+def mean_claims() -> list[Claim]:
+    """Return the claims on the mean."""
     model = Gaussian(MEAN, COVARIANCE)
 
     def one(
@@ -322,7 +165,8 @@ def _gaussian_mean() -> list[Claim]:
     ]
 
 
-def _gaussian_covariance() -> list[Claim]:
+def covariance_claims() -> list[Claim]:
+    """Return the claims on the covariance."""
     model = Gaussian(MEAN, COVARIANCE)
 
     def one(
@@ -466,87 +310,3 @@ def _without_trace(model: Gaussian, n: int, m: int, w: float) -> float:
     noise = model.sampling_noise(n, m)["covariance"]
     a = w**2 * noise.real[0] + (1 - w) ** 2 * noise.synthetic[0]
     return float(a / (1 - (1 - w) ** 2 * m / (m - 1)) / noise.real[0])
-
-
-def _frequencies() -> list[Claim]:
-    page = "book/real-data/adult-columns"
-
-    def one(
-        id: str,
-        statement: str,
-        column: str,
-        loop: Loop,
-        predicted: Callable[[], float],
-        wrong: dict[str, Callable[[], float]],
-        *,
-        steps: int = 60,
-        t: int | None = None,
-        reps: int,
-    ) -> Claim:
-        counts = shipped_counts(column)  # the same as in the files, which need not be here
-        model = Categorical(counts / counts.sum())
-        unit = float(model.sampling_noise(loop.n, loop.m)["frequencies"].real[0])
-        experiment = Experiment(model, loop, "frequencies", steps, t, unit)
-        theorem = "thm-frequencies"
-        return Claim(id, statement, "exact", theorem, page, predicted, experiment, reps, wrong)
-
-    w500 = optimal_weight(1, contraction=1 - 1 / 500)
-    return [
-        one(
-            "frequencies-fresh-optimum",
-            "Column workclass of Adult, n = m = 500: at the exact best weight the error of the "
-            "frequencies settles at that weight times the error of the real rows.",
-            "workclass",
-            FreshReal(n=500, m=500, w=w500),
-            lambda: w500,
-            {"naive mixing": lambda: error_ratio(0.5, 1)},
-            reps=4000,
-        ),
-        one(
-            "frequencies-fresh-small",
-            "Column marital_status with few rows (n = 8, m = 4, w = 0.1): the contraction is "
-            "(1 - 1/m)(1 - w)^2.",
-            "marital_status",
-            FreshReal(n=8, m=4, w=0.1),
-            lambda: error_ratio(0.1, 2, contraction=0.75),
-            {"contraction without 1 - 1/m": lambda: error_ratio(0.1, 2)},
-            reps=13_000,
-        ),
-        one(
-            "frequencies-fully-synthetic",
-            "Column education, trained on synthetic rows alone (n = m = 50, t = 20): the error "
-            "is n (1 - (1 - 1/n)^(t+1)) times that of the real rows, and no more than n times.",
-            "education",
-            FullySynthetic(n=50, m=50),
-            lambda: 50 * (1 - (1 - 1 / 50) ** 21),
-            {"linear growth t + 1": lambda: 21.0},
-            steps=20,
-            t=20,
-            reps=40_000,
-        ),
-        one(
-            "frequencies-fixed-real",
-            "Column workclass with the same real rows at every generation (n = m = 50, w = 1/2): "
-            "the error settles at 1 / (1 - (1-w)^2 (1 - 1/m)) times that of the real rows.",
-            "workclass",
-            FixedReal(n=50, m=50, w=0.5),
-            lambda: (0.75 + 0.25) / (1 - 0.25 * (1 - 1 / 50)),
-            {"fresh rows assumed": lambda: error_ratio(0.5, 1)},
-            steps=24,
-            reps=48_000,
-        ),
-        one(
-            "frequencies-accumulate",
-            "Column marital_status with all synthetic rows kept (n = m = 20, t = 20): the error is "
-            "n (1 - (1 - 1/n) prod(1 - 1/(m (1+i)^2))) times that of the real rows.",
-            "marital_status",
-            Accumulate(n=20, m=20),
-            lambda: (
-                20 * (1 - (1 - 1 / 20) * float(np.prod(1 - 1 / (20 * np.arange(2.0, 22) ** 2))))
-            ),
-            {"the mean's sum of 1/i^2": lambda: float((1 / np.arange(1.0, 22.0) ** 2).sum())},
-            steps=20,
-            t=20,
-            reps=90_000,
-        ),
-    ]

@@ -1,0 +1,53 @@
+"""Every theorem of the book as data: what it predicts, and how to simulate it.
+
+The chapters, the tests, the command line and the page of receipts all check these objects.
+Predictions are written as the closed forms of the text wherever there is one, so that what is
+tested is the statement a reader sees, and not a recursion that agrees with itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from lib.claims.base import Claim, Experiment, LargeSampleExperiment
+from lib.claims.frequencies import frequency_claims
+from lib.claims.gaussian import covariance_claims, mean_claims
+from lib.claims.regression import likelihood_claims, linear_claims, misspecification_claims
+
+__all__ = ["Claim", "Experiment", "LargeSampleExperiment", "claim", "claims"]
+
+
+@cache
+def claims() -> Mapping[str, Claim]:
+    """Return every claim by its id, in the order of the book."""
+    everything = [
+        *mean_claims(),
+        *covariance_claims(),
+        *likelihood_claims(),
+        *linear_claims(),
+        *misspecification_claims(),
+        *frequency_claims(),
+    ]
+    return {one.id: one for one in everything}
+
+
+def claim(id: str) -> Claim:
+    """Return a claim.
+
+    Parameters
+    ----------
+    id : str
+
+    Returns
+    -------
+    Claim
+
+    Raises
+    ------
+    ValueError
+        If there is no such claim.
+    """
+    if not isinstance(id, str) or id not in claims():
+        raise ValueError(f"`claim` must be one of {', '.join(claims())}; got {id!r}")
+    return claims()[id]

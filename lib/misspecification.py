@@ -1,0 +1,255 @@
+"""Maximum likelihood for one data set, and how wrong the model is for it.
+
+If rows do not follow the fitted model, real rows carry the sandwich variance and synthetic rows,
+which do follow it, carry the inverse information. The ratio rho of the two moves the best weight
+from w*(k) to w*(k / rho).
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import linprog
+
+from lib import _validate
+from lib._validate import Array
+from lib.models._irls import FAMILIES, Family, maximise_one
+from lib.weights import optimal_weight
+
+
+class NoMaximumError(ValueError):
+    """The likelihood has no maximum: some direction raises it for ever.
+
+    Labels 0 and 1 that a hyperplane of the covariates separates are the usual case.
+    """
+
+
+def maximum_likelihood(
+    X: ArrayLike,  # noqa: N803 - the field's name for a design matrix
+    y: ArrayLike,
+    *,
+    family: str = "binomial",
+    sample_weight: ArrayLike | None = None,
+) -> Array:
+    """Fit a logistic or Poisson regression to weighted rows.
+
+    Parameters
+    ----------
+    X : array_like, shape (rows, d)
+        Covariates, with a column of ones if there is to be an intercept.
+    y : array_like, shape (rows,)
+        Labels 0 and 1, or counts.
+    family : {"binomial", "poisson"}, optional
+    sample_weight : array_like, shape (rows,), optional
+        Not negative. Only their ratios matter.
+
+    Returns
+    -------
+    ndarray, shape (d,)
+        The coefficients, to about ten digits.
+
+    Raises
+    ------
+    ValueError
+        If an entry is not finite, shapes do not match, a label is not what the family allows, a
+        weight is negative, or the columns of X are linearly dependent.
+    NoMaximumError
+        If the likelihood has no maximum. (A subclass of ``ValueError``.)
+
+    Examples
+    --------
+    >>> from lib.misspecification import maximum_likelihood
+    >>> maximum_likelihood([[1], [1], [1], [1]], [1, 1, 1, 0]).round(6).tolist()
+    [1.098612]
+    """
+    kind, x, labels, weight = _checked(X, y, family, sample_weight)
+    return _fit(kind, x, labels, weight)
+
+
+class MisspecificationRatio(float):
+    """The ratio rho, a number, with what is known of its accuracy.
+
+    Attributes
+    ----------
+    standard_error : float
+        By the delta method, for independent rows.
+    theta : ndarray, shape (d,)
+        The maximum-likelihood fit.
+    """
+
+    standard_error: float
+    theta: Array
+
+    def __new__(cls, value: float, standard_error: float, theta: Array) -> Self:
+        """Attach the accuracy to the number."""
+        ratio = super().__new__(cls, value)
+        ratio.standard_error, ratio.theta = standard_error, theta
+        return ratio
+
+    def __getnewargs__(self) -> tuple[float, float, Array]:  # type: ignore[override]
+        """Return what a copy or a pickle is made from."""
+        return float(self), self.standard_error, self.theta
+
+    def __repr__(self) -> str:
+        return f"{float(self):.4g} ± {self.standard_error:.2g}"
+
+    def optimal_weight(self, k: ArrayLike) -> float | Array:
+        """Return the best weight on the real rows, ``w*(k / rho)``.
+
+        Parameters
+        ----------
+        k : array_like
+            Ratio n/m of real to synthetic rows, positive.
+
+        Returns
+        -------
+        float or ndarray
+
+        Raises
+        ------
+        ValueError
+            If `k` is not finite and positive.
+        """
+        weight: float | Array = optimal_weight(_validate.positive("k", k) / float(self))
+        return weight
+
+
+def misspecification_ratio(
+    X: ArrayLike,  # noqa: N803 - the field's name for a design matrix
+    y: ArrayLike,
+    family: str = "poisson",
+) -> MisspecificationRatio:
+    r"""Estimate from data how much more real rows vary than the fitted model says.
+
+    .. math:: \rho = \frac{\mathrm{tr}(A^{-1} B A^{-1})}{\mathrm{tr}(A^{-1})}
+
+    with A the mean of :math:`b''(x^\top\hat\theta) x x^\top` and B that of
+    :math:`(y - b'(x^\top\hat\theta))^2 x x^\top`, divided by 1 - d/rows.
+
+    Parameters
+    ----------
+    X : array_like, shape (rows, d)
+        Covariates, with a column of ones if there is an intercept. The ratio depends on their
+        units, as does an error in the coefficients.
+    y : array_like, shape (rows,)
+        Labels 0 and 1, or counts.
+    family : {"poisson", "binomial"}, optional
+
+    Returns
+    -------
+    MisspecificationRatio
+        A float, with its standard error and the corrected weight. It is about 1 if the model is
+        right, above 1 for overdispersed counts.
+
+    Raises
+    ------
+    ValueError
+        As `maximum_likelihood`; also if there are no more rows than columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lib import misspecification_ratio
+    >>> rng = np.random.default_rng(1)
+    >>> X = np.column_stack([np.ones(5000), rng.standard_normal(5000)])
+    >>> rho = misspecification_ratio(X, rng.negative_binomial(1, 0.5, 5000))
+    >>> round(rho, 1), rho.optimal_weight(1) < 0.618
+    (2.0, True)
+    """
+    kind, x, labels, weight = _checked(X, y, family, None)
+    rows, dim = x.shape
+    if rows <= dim:
+        raise _validate.fail("X", f"of more rows than its {dim} columns", X)
+    theta = _fit(kind, x, labels, weight)
+    predictor = x @ theta
+    mean = kind.mean(predictor)
+    variance = kind.variance(mean)
+    # b''' = b'' times the derivative of b'' in the mean: 1 - 2 mean, or 1
+    third = variance * (1 - 2 * mean) if kind.binary else variance
+    apart = (labels - mean) ** 2 * rows / (rows - dim)
+
+    def outer(values: Array) -> Array:
+        return np.asarray((x * values[:, None]).T @ x / rows)
+
+    inverse, covariance = np.linalg.inv(outer(variance)), outer(apart)
+    sandwich = inverse @ covariance @ inverse
+    size = np.trace(inverse)
+    rho = float(np.trace(sandwich) / size)
+    # d rho = tr(by_a dA) + tr(by_b dB), with dA and dB through each row and through theta
+    by_b = inverse @ inverse / size
+    by_a = rho * by_b - 2 * sandwich @ inverse / size
+
+    def form(matrix: Array) -> Array:
+        return np.asarray(np.einsum("ri,ij,rj->r", x, (matrix + matrix.T) / 2, x))
+
+    at_a, at_b = form(by_a), form(by_b)
+    pull = x.T @ (third * at_a - 2 * (labels - mean) * variance * at_b) / rows
+    influence = variance * at_a + apart * at_b + (labels - mean) * (x @ (inverse @ pull))
+    error = float(influence.std(ddof=dim) / rows**0.5)
+    return MisspecificationRatio(rho, error, theta)
+
+
+def _checked(
+    X: ArrayLike,  # noqa: N803
+    y: ArrayLike,
+    family: str,
+    sample_weight: ArrayLike | None,
+) -> tuple[Family, Array, Array, Array]:
+    if family not in FAMILIES:
+        raise _validate.fail("family", f"one of {', '.join(FAMILIES)}", family)
+    kind = FAMILIES[family]
+    x = _validate.finite("X", X, "a matrix of finite numbers")
+    if x.ndim != 2 or not x.size:
+        raise _validate.fail("X", "a matrix of at least one row and column", X)
+    labels = _validate.finite("y", y, "a vector of finite numbers")
+    if labels.shape != x.shape[:1]:
+        raise _validate.fail("y", f"a vector of {len(x)} numbers, one a row of `X`", y)
+    if kind.binary and not np.isin(labels, (0, 1)).all():
+        raise _validate.fail("y", "labels 0 and 1", y)
+    if not kind.binary and ((labels < 0) | (labels % 1 != 0)).any():
+        raise _validate.fail("y", "counts: integers of at least 0", y)
+    if sample_weight is None:
+        weight = np.ones(len(x))
+    else:
+        weight = _validate.nonnegative("sample_weight", sample_weight)
+        if weight.shape != labels.shape or not weight.any():
+            allowed = f"a vector of {len(x)} numbers, one a row of `X`, not all of them 0"
+            raise _validate.fail("sample_weight", allowed, sample_weight)
+    counted = weight > 0  # rows without weight neither identify nor separate anything
+    x, labels, weight = x[counted], labels[counted], weight[counted]
+    _validate.full_rank("X", x)
+    return kind, x, labels, weight
+
+
+def _fit(family: Family, x: Array, y: Array, weight: Array) -> Array:
+    found = maximise_one(family, x, y, weight)
+    if found is not None:
+        return found
+    if _recedes(family, x, y):
+        why = "the covariates separate the labels" if family.binary else "the zero counts recede"
+        raise NoMaximumError(f"the likelihood has no maximum: {why}")
+    raise ArithmeticError("Newton's method did not converge")  # pragma: no cover
+
+
+def _recedes(family: Family, x: Array, y: Array) -> bool:
+    """Return whether some direction never lowers the likelihood of a row, and changes one.
+
+    A row with y = 0 does not mind a falling predictor, nor one with y = 1 a rising one if labels
+    are binary; counts above 0 mind both. That is a linear programme (Albert and Anderson 1984).
+    """
+    scaled = x / abs(x).max(axis=0)
+    sign = np.where(y == 0, -1.0, 1.0 if family.binary else 0.0)
+    free = sign != 0
+    gain = sign[free, None] * scaled[free]
+    fixed = scaled[~free]
+    found = linprog(
+        -gain.sum(axis=0),
+        A_ub=-gain,
+        b_ub=np.zeros(len(gain)),
+        A_eq=fixed if len(fixed) else None,
+        b_eq=np.zeros(len(fixed)) if len(fixed) else None,
+        bounds=(-1, 1),
+    )
+    return found.fun is not None and bool(-found.fun > 1e-7 * len(x))

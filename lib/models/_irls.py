@@ -1,0 +1,346 @@
+"""Maximum likelihood for a whole batch of weighted samples: Newton's method, which is IRLS here.
+
+For a canonical family the log-likelihood of a row is ``y eta - b(eta)`` with ``eta = x'theta``; it
+is concave, and Newton's method and iteratively reweighted least squares are the same. Every
+replicate and every weight of the grid takes its steps at once and converges on its own.
+
+Three things make it fast. Covariates are shared by all weights of a replicate, so that gradients
+and Hessians are products of matrices. The first step linearises each part of a sample at the
+parameter from which its labels were drawn, which is near the fit, and once for all weights and
+generations. And the steps that only lead to the neighbourhood are taken in single precision; the
+last one is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib._validate import Array
+from lib.models import _triangular as tri
+
+TOLERANCE = 1e-4
+"""A step that moves no linear predictor by more is the last.
+
+As ``|b'''| <= b''`` in every family here, what is left then is at most about the square of it,
+1e-8, and usually much less.
+"""
+
+NEAR = 3e-2
+"""Until steps are that small they are taken in single precision, if covariates are of order 1."""
+
+FULL_STEP = 1.5
+"""Steps that move no linear predictor by more are not shortened: see `_advance`."""
+
+MAX_STEPS = 100
+"""A sample that has not converged by then has no maximum, or none that can be found."""
+
+
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A canonical exponential family.
+
+    Attributes
+    ----------
+    name : str
+    cumulant, mean : callable
+        b and b', functions of the linear predictor; they do not overflow.
+    variance : callable
+        b'' as a function of the mean.
+    binary : bool
+        Whether labels are 0 and 1.
+    """
+
+    name: str
+    cumulant: Callable[[Array], Array]
+    mean: Callable[[Array], Array]
+    variance: Callable[[Array], Array]
+    binary: bool
+
+    def curvature(self, predictor: Array) -> Array:
+        """Return b'' at a linear predictor."""
+        return self.variance(self.mean(predictor))
+
+
+def _logistic(predictor: Array) -> Array:
+    # scipy's expit does the same more slowly
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the right 0
+        mean = np.exp(-predictor)
+        mean += 1
+        return np.divide(1, mean, out=mean)
+
+
+def _exponential(predictor: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return np.exp(predictor)
+
+
+BINOMIAL = Family(
+    "binomial",
+    cumulant=lambda predictor: np.logaddexp(0, predictor),
+    mean=_logistic,
+    variance=lambda mean: mean - mean * mean,
+    binary=True,
+)
+POISSON = Family(
+    "poisson",
+    cumulant=_exponential,
+    mean=_exponential,
+    variance=lambda mean: mean,
+    binary=False,
+)
+FAMILIES = {family.name: family for family in (BINOMIAL, POISSON)}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one origin in a batch of samples.
+
+    Inside, the order of axes is (replicate, weight, ...), for products of matrices.
+
+    Attributes
+    ----------
+    x : ndarray, shape (replicates, d, rows)
+        Covariates, shared by all weights.
+    y : ndarray, shape (replicates, weights, rows)
+        Labels.
+    centre : ndarray, shape (replicates, weights, d)
+        A parameter near the fit, such as the one that the labels were drawn from. NaN for a chain
+        that is lost.
+    weight : ndarray, shape (1, weights)
+        Total weight of the rows.
+    summands : ndarray, shape (replicates, d, rows)
+        x, times the rows' weights if they have any of their own.
+    products : ndarray, shape (replicates, d (d + 1) / 2, rows)
+        x_i x_j, i >= j, times the same.
+    moment : ndarray, shape (replicates, weights, d)
+        Mean of y x.
+    score, information : ndarray, shape (replicates, weights, d) and (..., d (d + 1) / 2)
+        Mean gradient and negative Hessian (lower entries) at the centre.
+    """
+
+    x: Array
+    y: Array
+    centre: Array
+    weight: Array
+    summands: Array
+    products: Array
+    moment: Array
+    score: Array
+    information: Array
+
+    @classmethod
+    def of(
+        cls, family: Family, x: Array, y: Array, centre: Array, *, each: Array | None = None
+    ) -> Part:
+        """Summarise rows: exactly what the fit needs, roughly what only starts it."""
+        rows, columns = np.tril_indices(x.shape[-2])
+        summands = x if each is None else x * each
+        products = summands[:, rows] * x[:, columns]
+        moment = y @ summands.swapaxes(-1, -2) / x.shape[-1]
+        single, squares = summands.astype(np.float32), products.astype(np.float32)
+        seen = single if summands is x else x.astype(np.float32)
+        mean = family.mean(centre.astype(np.float32) @ seen)
+        score = moment - mean @ single.swapaxes(-1, -2) / x.shape[-1]
+        information = family.variance(mean) @ squares.swapaxes(-1, -2) / x.shape[-1]
+        one = np.ones((1, 1))
+        return cls(x, y, centre, one, summands, products, moment, score, information)
+
+    def weighted(self, weight: Array) -> Part:
+        """Return the same rows with their weight multiplied; `weight` has shape (weights, 1)."""
+        return replace(self, weight=self.weight * np.asarray(weight).T)
+
+    def only(self, replicate: Indices, weight: Indices) -> Part:
+        """Return the chosen members of the batch, each as a replicate of its own."""
+
+        def taken(values: Array) -> Array:
+            row = replicate if values.shape[0] > 1 else np.zeros_like(replicate)
+            column = weight if values.shape[1] > 1 else np.zeros_like(weight)
+            return values[row, column][:, None]
+
+        return Part(
+            self.x[replicate],
+            taken(self.y),
+            taken(self.centre),
+            taken(self.weight),
+            self.summands[replicate],
+            self.products[replicate],
+            taken(self.moment),
+            taken(self.score),
+            taken(self.information),
+        )
+
+
+class _Objective:
+    """Gradient and Hessian of a batch of weighted log-likelihoods."""
+
+    def __init__(self, family: Family, parts: Sequence[Part], dtype: Any) -> None:
+        self.family = family
+        self.dtype = dtype
+        self.moment = reduce(np.add, [p.weight[..., None] * p.moment for p in parts])
+        self.terms = []
+        for part in parts:
+            x = part.x.astype(dtype, copy=False)
+            summands = x if part.summands is part.x else part.summands.astype(dtype, copy=False)
+            products = part.products.astype(dtype, copy=False)
+            share = (part.weight / x.shape[-1])[..., None]
+            self.terms.append((x, summands.swapaxes(-1, -2), products.swapaxes(-1, -2), share))
+
+    def derivatives(self, theta: Array) -> tuple[Array, Array]:
+        """Return the gradient and the lower entries of the negative Hessian."""
+        gradient: Any = self.moment
+        information: Any = 0.0
+        theta = theta.astype(self.dtype, copy=False)
+        for x, across, products, weight in self.terms:
+            mean = self.family.mean(theta @ x)
+            gradient = gradient - weight * (mean @ across)
+            information = information + weight * (self.family.variance(mean) @ products)
+        return gradient, np.asarray(information, dtype=float)
+
+
+def maximise(family: Family, parts: Sequence[Part]) -> Array:
+    """Return the maximum-likelihood fits of a batch of weighted samples.
+
+    Covariates are of order 1 and have about the same scale: see `maximise_one` for others.
+
+    Parameters
+    ----------
+    family : Family
+    parts : sequence of Part
+
+    Returns
+    -------
+    ndarray, shape (replicates, weights, d)
+        NaN where a sample has no maximum, and for chains that are lost already.
+    """
+    dim = parts[0].x.shape[-2]
+    size = np.broadcast_shapes(
+        *(p.centre.shape[:-1] for p in parts), *(p.weight.shape for p in parts)
+    )
+    # no linear predictor moves by more than this times |step|, summed over coordinates
+    extent = np.max([abs(p.x).max(axis=-1) for p in parts], axis=0)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        theta, lost = _start(parts, size, dim)
+        objective = _Objective(family, parts, np.float32)
+        for _ in range(4):
+            theta, moved = _advance(objective, theta, extent)
+            if (moved > NEAR).mean() < 0.1:
+                break
+        theta = np.where(np.isfinite(theta), theta, 0.0)
+        theta, moved = _advance(_Objective(family, parts, float), theta, extent)
+        left = ~(moved <= TOLERANCE) & ~lost
+        theta[lost] = np.nan
+        if left.any():
+            replicate, weight = np.nonzero(left)
+            few = [part.only(replicate, weight) for part in parts]
+            theta[left] = _insist(family, few, theta[left][:, None], extent[replicate])[:, 0]
+    return theta
+
+
+def maximise_one(family: Family, x: Array, y: Array, weight: Array) -> Array | None:
+    """Return the fit of one sample, in double precision from the start, or None without a fit.
+
+    Parameters
+    ----------
+    family : Family
+    x : ndarray, shape (rows, d)
+    y, weight : ndarray, shape (rows,)
+
+    Returns
+    -------
+    ndarray, shape (d,), or None
+    """
+    scale = abs(x).max(axis=0)  # so that no unit is too large or too small
+    rows = np.ascontiguousarray((x / scale).T)[None]
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        nowhere = np.zeros((1, 1, x.shape[1]))
+        part = Part.of(family, rows, y[None, None], nowhere, each=weight / weight.mean())
+        extent = abs(rows).max(axis=-1)[:, None]
+        found = _insist(family, [part], nowhere, extent, tolerance=1e-7)[0, 0] / scale
+    return found if np.isfinite(found).all() else None
+
+
+def _start(parts: Sequence[Part], size: tuple[int, ...], dim: int) -> tuple[Array, Mask]:
+    """Maximise the sum of the parts' quadratic approximations, each at its own centre."""
+    information = reduce(np.add, [p.weight[..., None] * p.information for p in parts])
+    target: Any = 0.0
+    for p in parts:
+        rows = [_row(p.information, i, dim) for i in range(dim)]
+        pull = np.stack([(row * p.centre).sum(axis=-1) for row in rows], axis=-1)
+        target = target + p.weight[..., None] * (p.score + pull)
+    lost = np.zeros(size, dtype=bool)
+    for p in parts:
+        lost |= np.isnan(p.centre).any(axis=-1)
+    theta = np.broadcast_to(_newton(target, information, dim), (*size, dim)).copy()
+    hopeless = ~np.isfinite(theta).all(axis=-1)
+    theta[hopeless] = 0.0
+    return theta, lost
+
+
+def _row(packed: Array, i: int, dim: int) -> Array:
+    places = [tri.entry(max(i, j), min(i, j)) for j in range(dim)]
+    return packed[..., places]
+
+
+def _newton(gradient: Array, information: Array, dim: int) -> Array:
+    return tri.solve(tri.cholesky(information, dim), gradient, dim)
+
+
+def _advance(objective: _Objective, theta: Array, extent: Array) -> tuple[Array, Array]:
+    """Take one step; return where it leads, and what bounds the move of every linear predictor.
+
+    As ``|b'''| <= b''``, a part s of a Newton step that moves no linear predictor by more than M
+    lowers the objective by at least ``s - (e^{sM} - 1 - sM) / M^2`` squared Newton decrements
+    (Bach 2010). That is largest at ``s = log(1 + M) / M``, and still positive at s = 1 for M up to
+    1.79: so every step ascends wherever it starts, and no predictor moves by more than log(1 + M).
+    """
+    step = _newton(*objective.derivatives(theta), theta.shape[-1])
+    moved = np.einsum("...j,...j->...", extent, abs(step))
+    if not moved.max() <= FULL_STEP:
+        step *= np.where(moved <= FULL_STEP, 1.0, np.log1p(moved) / moved)[..., None]
+    return theta + step, moved
+
+
+def _insist(
+    family: Family,
+    parts: Sequence[Part],
+    theta: Array,
+    extent: Array,
+    tolerance: float = TOLERANCE,
+) -> Array:
+    """Take the few that are left to convergence, or find that they have no maximum."""
+    found = np.full_like(theta, np.nan)
+    left = np.arange(theta.shape[0])
+    for _ in range(MAX_STEPS):
+        theta, moved = _advance(_Objective(family, parts, float), theta, extent)
+        done = moved[:, 0] <= tolerance
+        found[left[done]] = theta[done]
+        if done.all():
+            break
+        hopeless: Mask = ~np.isfinite(theta).all(axis=(1, 2))
+        if family.binary:
+            hopeless |= _separates(parts, theta)
+        on = np.flatnonzero(~done & ~hopeless)
+        if on.size == 0:
+            break
+        parts = [part.only(on, np.zeros_like(on)) for part in parts]
+        theta, extent, left = theta[on], extent[on], left[on]
+    return found
+
+
+def _separates(parts: Sequence[Part], theta: Array) -> Mask:
+    """Return whether theta itself tells all labels of positive weight apart."""
+    apart = np.ones(theta.shape[0], dtype=bool)
+    for part in parts:
+        margin = (2 * part.y - 1) * (theta @ part.x)
+        apart &= ((margin > 0).all(axis=-1) | (part.weight == 0))[:, 0]
+    return apart

@@ -1,0 +1,314 @@
+"""Logistic and Poisson regression (the paper's generalized linear models)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import root
+from scipy.special import ndtr
+
+from lib import _validate
+from lib._validate import Array
+from lib.loops import Loop
+from lib.models import _irls
+from lib.models._irls import Mask, Part
+from lib.models.base import CELLS, Status
+from lib.models.regression import Regression
+from lib.recursion import SamplingNoise
+
+ROWS = 200_000
+"""Rows that are simulated together: arrays of 1.6 MB. Part of what a seed means."""
+
+LARGEST_PREDICTOR = 30.0
+"""A chain whose Poisson means exceed e^30, about 1e13, is lost: no count is as large as that."""
+
+Sample = tuple[Part, ...]
+
+
+class GeneralizedLinearModel(Regression):
+    r"""What logistic and Poisson regression share: maximum likelihood with a canonical link.
+
+    Covariates are N(0, I), new in every sample and the same for all weights of a replicate. A
+    sample is its rows. A chain is lost, and its fits are NaN from then on, when one of its samples
+    has no maximum-likelihood fit.
+
+    Theory is asymptotic: with A the information and B the variance of the score of real rows,
+    both at `target`, n real rows have the error :math:`\mathrm{tr}(A^{-1} B A^{-1})/n` and m
+    synthetic rows :math:`\mathrm{tr}(A^{-1})/m`. If the model is right, A = B.
+    """
+
+    family: ClassVar[_irls.Family]
+
+    @abstractmethod
+    def _real_labels(self, predictor: Array, rng: np.random.Generator) -> Array:
+        """Draw labels of real rows, given x'theta, shape (replicates, weights, rows)."""
+
+    @abstractmethod
+    def _labels(self, predictor: Array, weights: int, rng: np.random.Generator) -> Array:
+        """Draw labels from the family for each weight; they may be the same for all of them."""
+
+    @abstractmethod
+    def _score_weight(self, predictor: Array) -> Array:
+        """Return E[(y - mean at the target)^2 | x] of real labels, given x'theta."""
+
+    def cells(self, rows: int) -> int:
+        """Return how many samples are simulated together: see `lib.models.base.Model.cells`."""
+        return min(CELLS, max(1, ROWS // rows))
+
+    def status(self, loop: Loop) -> Status:
+        """Return ``"asymptotic"``."""
+        return "asymptotic"
+
+    def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Sample:
+        """Draw n real rows: see `lib.models.base.Model.draw`."""
+        x = self._design.draw(n, size[1], rng)
+        predictor = np.broadcast_to((self.theta @ x)[:, None], (size[1], size[0], n))
+        y = self._real_labels(predictor, rng)
+        centre = np.broadcast_to(self.target, (size[1], 1, self.dim))
+        return (Part.of(self.family, x, y, centre),)
+
+    def synthesize(
+        self, fit: Array, m: int, size: tuple[int, int], rng: np.random.Generator
+    ) -> Sample:
+        """Draw m rows of each fit: see `lib.models.base.Model.synthesize`."""
+        x = self._design.draw(m, size[1], rng)
+        centre = fit.swapaxes(0, 1)
+        predictor = centre @ x
+        lost: Mask = np.isnan(centre).any(axis=-1)
+        if not self.family.binary:
+            lost |= predictor.max(axis=-1) > LARGEST_PREDICTOR
+        if lost.any():
+            centre = np.where(lost[..., None], np.nan, centre)
+            predictor[lost] = 0.0
+        return (Part.of(self.family, x, self._labels(predictor, size[0], rng), centre),)
+
+    def mix(self, parts: Sequence[tuple[Sample, Array]]) -> Sample:
+        """Keep all rows, with their weights: see `lib.models.base.Model.mix`."""
+        return tuple(part.weighted(weight) for sample, weight in parts for part in sample)
+
+    def fit(self, sample: Sample) -> Array:
+        """Maximise the weighted likelihoods: see `lib.models.base.Model.fit`."""
+        return _irls.maximise(self.family, sample).swapaxes(0, 1)
+
+    @property
+    def information(self) -> Array:
+        """Fisher information of a row at `target`, shape (d, d), by Gauss-Hermite quadrature."""
+        return self._information(self.target)
+
+    def _information(self, theta: Array) -> Array:
+        return self._design.outer(self.family.curvature, theta)
+
+    def information_at(self, theta: Array) -> Array:
+        """Return the lower entries of the information at a batch of coefficients."""
+        return self._design.outer_batch(self.family.curvature, theta)
+
+    @property
+    def score_covariance(self) -> Array:
+        """Covariance of the score of a real row at `target`, shape (d, d)."""
+        return self._design.outer(self._score_weight, self.theta)
+
+    @property
+    def misspecification(self) -> float:
+        r""":math:`\rho = \mathrm{tr}(A^{-1}BA^{-1}) / \mathrm{tr}(A^{-1})`, 1 for a right model."""
+        inverse = np.linalg.inv(self.information)
+        return float(np.trace(inverse @ self.score_covariance @ inverse) / np.trace(inverse))
+
+    def sampling_noise(self, n: int, m: int) -> dict[str, SamplingNoise]:
+        """Return the noise for large n and m: see `lib.models.base.Model.sampling_noise`."""
+        inverse = np.linalg.inv(self.information)
+        real = inverse @ self.score_covariance
+        none = np.zeros((1, 1))
+        traces = {
+            "theta": (np.trace(real @ inverse), np.trace(inverse)),
+            "kl": (np.trace(real) / 2, self.dim / 2),
+        }
+        return {
+            metric: SamplingNoise(np.array(one / n), np.array(other / m), none)
+            for metric, (one, other) in traces.items()
+        }
+
+    def _divergence(self, fit: Array) -> Array:
+        slope = self._design.product(self.family.mean, self.target)
+        now, least = (
+            self._design.expectation(self.family.cumulant, theta) for theta in (fit, self.target)
+        )
+        return np.asarray(now - least - (fit - self.target) @ slope)
+
+
+def _cauchit(predictor: Array) -> Array:
+    return 0.5 + np.arctan(predictor) / np.pi
+
+
+def _cloglog(predictor: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return -np.expm1(-np.exp(predictor))
+
+
+LINKS: Mapping[str, Callable[[Array], Array]] = {
+    "logit": _irls.BINOMIAL.mean,
+    "probit": ndtr,
+    "cauchit": _cauchit,
+    "cloglog": _cloglog,
+}
+"""Inverse link functions that real labels may have."""
+
+
+class LogisticRegression(GeneralizedLinearModel):
+    r"""Labels 0 and 1; the fitted model is :math:`\mathrm{logit}\,P(y = 1 | x) = x^\top\theta`.
+
+    Parameters
+    ----------
+    theta : array_like, shape (d,)
+        Coefficients of the law of the real labels.
+    intercept : bool, optional
+        Whether the first coefficient belongs to a constant.
+    link : {"logit", "probit", "cauchit", "cloglog"}, optional
+        Link of the real labels. With another than the logit the fitted model is wrong.
+
+    Raises
+    ------
+    ValueError
+        If `theta` is not a finite vector, or the link is not one of these.
+
+    Notes
+    -----
+    Metrics: ``"theta"``, the squared distance from `target`, and on request ``"kl"``, the
+    Kullback-Leibler divergence of a row from the target's (for a wrong model: the expected
+    log-likelihood that is lost). Theory is asymptotic; at finite n no expectation exists without
+    the condition that every sample has a maximum-likelihood fit.
+
+    Examples
+    --------
+    >>> from lib.models import LogisticRegression
+    >>> model = LogisticRegression([1, 1])
+    >>> round(model.sampling_noise(100, 100)["theta"].real[0], 4)
+    0.1547
+    """
+
+    family = _irls.BINOMIAL
+
+    def __init__(self, theta: ArrayLike, *, intercept: bool = False, link: str = "logit") -> None:
+        super().__init__(theta, intercept=intercept)
+        if link not in LINKS:
+            raise _validate.fail("link", f"one of {', '.join(LINKS)}", link)
+        self.link = link
+        self._probability = LINKS[link]
+        if link != "logit":
+            self.target = self._pseudo_truth()
+
+    def __repr__(self) -> str:
+        constant = ", intercept=True" if self.intercept else ""
+        other = f", link={self.link!r}" if self.link != "logit" else ""
+        return f"LogisticRegression({self.theta.tolist()}{constant}{other})"
+
+    def _pseudo_truth(self) -> Array:
+        """Solve E[(y - mean(x'target)) x] = 0; by symmetry the slopes keep their direction."""
+        wanted = self._design.product(self._probability, self.theta)
+
+        def gap(target: Array) -> Array:
+            return self._design.product(self.family.mean, target) - wanted
+
+        found = root(gap, self.theta, jac=self._information, tol=1e-13)
+        if not found.success:
+            raise _validate.fail(
+                "theta", f"one for which {self.link} has a logistic fit", self.theta
+            )
+        return np.asarray(found.x)
+
+    def _nominal(self, predictor: Array) -> Array:
+        """Return x'target from x'theta: both are linear in the same direction of x."""
+        if self.target is self.theta:
+            return predictor
+        (constant, slopes), (other, turned) = (
+            self._design.split(theta) for theta in (self.theta, self.target)
+        )
+        length = slopes @ slopes
+        stretch = (turned @ slopes) / length if length > 0 else 1.0
+        return np.asarray(other + stretch * (predictor - constant))
+
+    def _real_labels(self, predictor: Array, rng: np.random.Generator) -> Array:
+        return (rng.random(predictor.shape) < self._probability(predictor)).astype(float)
+
+    def _labels(self, predictor: Array, weights: int, rng: np.random.Generator) -> Array:
+        # one logistic variable decides a row's label for every weight: each label has its right
+        # law, and the errors of different weights differ by less than by independent labels
+        reps, _, rows = predictor.shape
+        return (rng.logistic(size=(reps, 1, rows)) < predictor).astype(float)
+
+    def _score_weight(self, predictor: Array) -> Array:
+        mean, real = self.family.mean(self._nominal(predictor)), self._probability(predictor)
+        return np.asarray(real * (1 - 2 * mean) + mean**2)
+
+
+class PoissonRegression(GeneralizedLinearModel):
+    r"""Counts, with :math:`\ln E(y | x) = x^\top\theta`.
+
+    Parameters
+    ----------
+    theta : array_like, shape (d,)
+        True coefficients.
+    intercept : bool, optional
+        Whether the first coefficient belongs to a constant.
+    dispersion : float, optional
+        Real counts are negative binomial with variance :math:`\mu + \text{dispersion}\,\mu^2`. If
+        it is positive, the fitted model is wrong: counts vary more than it says.
+
+    Raises
+    ------
+    ValueError
+        If `theta` is not a finite vector, or the dispersion is negative.
+
+    Notes
+    -----
+    Metrics: ``"theta"``, the squared distance from `theta`, and on request ``"kl"``, the
+    Kullback-Leibler divergence of a row (for overdispersed counts: the expected log-likelihood
+    that is lost). Theory is asymptotic.
+
+    Examples
+    --------
+    >>> from lib.models import PoissonRegression
+    >>> model = PoissonRegression([0.5, -0.3], intercept=True, dispersion=1)
+    >>> round(model.misspecification, 3)
+    2.813
+    """
+
+    family = _irls.POISSON
+
+    def __init__(
+        self, theta: ArrayLike, *, intercept: bool = False, dispersion: float = 0.0
+    ) -> None:
+        super().__init__(theta, intercept=intercept)
+        extra = _validate.nonnegative("dispersion", dispersion)
+        if extra.ndim:
+            raise _validate.fail("dispersion", "a single number", dispersion)
+        self.dispersion = float(extra)
+
+    def __repr__(self) -> str:
+        constant = ", intercept=True" if self.intercept else ""
+        extra = f", dispersion={self.dispersion:g}" if self.dispersion else ""
+        return f"PoissonRegression({self.theta.tolist()}{constant}{extra})"
+
+    def _real_labels(self, predictor: Array, rng: np.random.Generator) -> Array:
+        mean = self.family.mean(predictor)
+        if self.dispersion:
+            mean = mean * rng.gamma(1 / self.dispersion, self.dispersion, mean.shape)
+        return rng.poisson(mean).astype(float)
+
+    def _labels(self, predictor: Array, weights: int, rng: np.random.Generator) -> Array:
+        mean = self.family.mean(predictor)
+        if mean.shape[1] == 1:
+            shape = (mean.shape[0], weights, mean.shape[2])
+            return rng.poisson(np.broadcast_to(mean, shape)).astype(float)
+        # a Poisson variable is a sum of two: one for what all weights agree on, which they share,
+        # and one of their own, whose small mean costs fewer random numbers
+        shared = mean.min(axis=1, keepdims=True)
+        mean -= shared
+        return np.asarray(rng.poisson(mean) + rng.poisson(shared), dtype=float)
+
+    def _score_weight(self, predictor: Array) -> Array:
+        mean = self.family.mean(predictor)
+        return np.asarray(mean + self.dispersion * mean**2)
