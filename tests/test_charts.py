@@ -17,11 +17,23 @@ QUANTILES = pd.DataFrame(
     np.ones((2, 7)), columns=["t", "q05", "q25", "q50", "q75", "q95", "predicted"]
 )
 COUNTS = pd.DataFrame({"name": ["x", "y"], "count": [3, 2]})
+SIZES = pd.DataFrame({"size": [5, 9], "w": [0.5, 0.5], "error": [1.0, 0.8], "asymptotic": 0.7})
+PATHS = pd.DataFrame({"n": [5, 9], "t": [0, 0], "series": ["a", "b"], "value": [1.0, 0.8]})
 MADE = {
     "loops_explorer": charts.loops_explorer,
     "weight_explorer": charts.weight_explorer,
     "mean_explorer": charts.mean_explorer,
     "covariance_explorer": charts.covariance_explorer,
+    "misspecification_explorer": charts.misspecification_explorer,
+    "size_explorer": lambda: charts.size_explorer(
+        SIZES,
+        SIZES[["size", "w", "error"]],
+        series=("a", "b"),
+        label="n",
+        y_title="e",
+        description="d" * 50,
+    ),
+    "coupled_paths": lambda: charts.coupled_paths(PATHS, y_title="e", description="d" * 50),
     "theory_and_simulation": lambda: charts.theory_and_simulation(
         {"a": ([0, 1], [1, 0.8])}, POINTS, x="t", x_title="t", y_title="e", description="d" * 50
     ),
@@ -44,8 +56,8 @@ def test_every_chart_is_valid_described_and_themed(name: str) -> None:
 
 
 def test_every_public_chart_is_tested() -> None:
-    made = {n for n, f in vars(charts).items() if getattr(f, "__module__", "") == charts.__name__}
-    assert {name for name in made if name[0] != "_"} - {"theme"} == set(MADE)
+    made = {name for name in charts.__all__ if callable(getattr(charts, name))}
+    assert made - {"theme"} == set(MADE)
 
 
 def test_bars_of_two_standard_errors() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from lib.loops import Loop
 from lib.models import Model
 from lib.models.glm import GeneralizedLinearModel
-from lib.models.linearized import LinearChain, Linearized
+from lib.multilevel import CHAINS, chain_error, difference
 from lib.simulate import Estimate, simulate
 
 
@@ -87,7 +87,7 @@ class LargeSampleExperiment:
     The error at finite n is off by a term of order 1/n. It is simulated at the loop's sizes and at
     twice these, and twice the latter minus the former has only a term of order 1/n^2 left
     (Richardson). Each is the error of the linear chain plus the difference from it: see
-    `lib.models.linearized`. The unit is that of n rows that follow the fitted model.
+    `lib.multilevel`. The unit is that of n rows that follow the fitted model.
 
     Parameters
     ----------
@@ -105,9 +105,6 @@ class LargeSampleExperiment:
     steps: int = 100
     burn_in: int = 12
 
-    LINEAR = 40
-    """Replicates of the linear chain for one of the difference: it is cheap."""
-
     def run(self, *, seed: int, reps: int, n_jobs: int) -> Estimate:
         """Simulate.
 
@@ -122,34 +119,29 @@ class LargeSampleExperiment:
         -------
         Estimate
         """
-        linear, one, two = np.random.SeedSequence(seed).generate_state(3)
-        chain = self._simulate(
-            LinearChain(self.model), self.loop, linear, reps * self.LINEAR, n_jobs
+        seeds = np.random.SeedSequence(seed).generate_state(3).tolist()
+        options: dict[str, Any] = {
+            "metric": self.metric,
+            "steps": self.steps,
+            "burn_in": self.burn_in,
+            "n_jobs": n_jobs,
+        }
+        doubled = replace(self.loop, n=2 * self.loop.n, m=2 * self.loop.m)
+        one, two = self._unit(self.loop), self._unit(doubled)
+        many = reps * CHAINS
+        # in its unit, the chain has the same error at both sizes
+        chain = chain_error(self.model, self.loop, reps=many, seed=seeds[0], **options)
+        near = difference(self.model, self.loop, reps=reps, seed=seeds[1], **options)
+        far = difference(self.model, doubled, reps=reps, seed=seeds[2], **options)
+        value = chain.value / one + 2 * far.value / two - near.value / one
+        error = np.linalg.norm(
+            [
+                chain.standard_error / one,
+                2 * far.standard_error / two,
+                near.standard_error / one,
+            ]
         )
-        coupled = Linearized(self.model)
-        near = self._simulate(coupled, self.loop, one, reps, n_jobs)
-        far = self._simulate(coupled, _doubled(self.loop), two, reps, n_jobs)
-        value = chain.value + 2 * far.value - near.value
-        error = np.hypot(
-            chain.standard_error, np.hypot(2 * far.standard_error, near.standard_error)
-        )
-        return Estimate(float(value), float(error), min(near.reps, far.reps), near.lost + far.lost)
-
-    def _simulate(self, model: Model, loop: Loop, seed: Any, reps: int, n_jobs: int) -> Estimate:
-        result = simulate(
-            model,
-            loop,
-            steps=self.steps,
-            reps=reps,
-            seed=int(seed),
-            burn_in=self.burn_in,
-            n_jobs=n_jobs,
-            metrics=[self.metric],
-            progress=False,
-        )
-        value, error, count, lost = result.estimate(self.metric)
-        unit = self._unit(loop)
-        return Estimate(value / unit, error / unit, count, lost)
+        return Estimate(value, float(error), min(near.reps, far.reps), near.lost + far.lost)
 
     def _unit(self, loop: Loop) -> float:
         return float(self.model.sampling_noise(loop.n, loop.n)[self.metric].synthetic[0])
@@ -157,10 +149,6 @@ class LargeSampleExperiment:
     def theory(self) -> float:
         """Return what the model's own recursion says of this number."""
         return float(self.model.theory(self.loop)[self.metric].limit()) / self._unit(self.loop)
-
-
-def _doubled(loop: Loop) -> Loop:
-    return replace(loop, n=2 * loop.n, m=2 * loop.m)
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,9 @@ class GaussianDesign:
         """Return E[f(x'theta) x x'], shape (d, d)."""
         moments = self.moments(functions, theta, 2)
         unit = self._direction(theta)
-        slopes = moments[0] * np.eye(unit.size) + (moments[2] - moments[0]) * np.outer(unit, unit)
+        slopes: Array = moments[0] * np.eye(unit.size) + (moments[2] - moments[0]) * np.outer(
+            unit, unit
+        )
         if not self.intercept:
             return slopes
         across = moments[1] * unit
@@ -168,9 +170,9 @@ def hermite(count: int) -> tuple[Array, Array]:
 def _adaptive(function: Function, constant: float, length: float, order: int, at: float) -> float:
     def integrand(s: float) -> float:
         density = np.exp(-(s**2) / 2) / np.sqrt(2 * np.pi)
-        return float(function(np.asarray(constant + length * s)) * s**order * density)
+        return float(function(np.array([constant + length * s]))[0] * s**order * density)
 
     edge = 12.0  # beyond it lies less than 1e-32 of the normal law
     near = [x for x in (at, at - 40 / length, at + 40 / length, 0.0) if -edge < x < edge]
-    value, _ = quad(integrand, -edge, edge, points=near, epsabs=0, epsrel=PRECISION, limit=1000)
+    value, _ = quad(integrand, -edge, edge, points=near, epsabs=1e-13, epsrel=1e-11, limit=1000)
     return float(value)

@@ -148,7 +148,7 @@ class Part:
         products = summands[:, rows] * x[:, columns]
         moment = y @ summands.swapaxes(-1, -2) / x.shape[-1]
         single, squares = summands.astype(np.float32), products.astype(np.float32)
-        seen = single if summands is x else x.astype(np.float32)
+        seen: Any = single if summands is x else x.astype(np.float32)
         mean = family.mean(centre.astype(np.float32) @ seen)
         score = moment - mean @ single.swapaxes(-1, -2) / x.shape[-1]
         information = family.variance(mean) @ squares.swapaxes(-1, -2) / x.shape[-1]
@@ -326,7 +326,7 @@ def _insist(
         found[left[done]] = theta[done]
         if done.all():
             break
-        hopeless: Mask = ~np.isfinite(theta).all(axis=(1, 2))
+        hopeless: Any = ~np.isfinite(theta).all(axis=(1, 2))
         if family.binary:
             hopeless |= _separates(parts, theta)
         on = np.flatnonzero(~done & ~hopeless)

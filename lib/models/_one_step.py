@@ -135,4 +135,4 @@ def _factor(points: Array, rows: int, dim: int, intercept: bool) -> Array:
             else:
                 # with an intercept, n - 1 degrees of freedom from the second coordinate on
                 factor[:, i, i] = np.sqrt(2 * gammaincinv((rows - i) / 2, u))
-    return factor / rows**0.5
+    return np.asarray(factor / rows**0.5)

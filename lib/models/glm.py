@@ -15,7 +15,7 @@ from lib import _validate
 from lib._validate import Array
 from lib.loops import Loop
 from lib.models import _irls
-from lib.models._irls import Mask, Part
+from lib.models._irls import Part
 from lib.models.base import CELLS, Status
 from lib.models.regression import Regression
 from lib.recursion import SamplingNoise
@@ -78,7 +78,7 @@ class GeneralizedLinearModel(Regression):
         x = self._design.draw(m, size[1], rng)
         centre = fit.swapaxes(0, 1)
         predictor = centre @ x
-        lost: Mask = np.isnan(centre).any(axis=-1)
+        lost: Any = np.isnan(centre).any(axis=-1)
         if not self.family.binary:
             lost |= predictor.max(axis=-1) > LARGEST_PREDICTOR
         if lost.any():
@@ -212,11 +212,10 @@ class LogisticRegression(GeneralizedLinearModel):
         def gap(target: Array) -> Array:
             return self._design.product(self.family.mean, target) - wanted
 
-        found = root(gap, self.theta, jac=self._information, tol=1e-13)
-        if not found.success:
-            raise _validate.fail(
-                "theta", f"one for which {self.link} has a logistic fit", self.theta
-            )
+        found = root(gap, self.theta, jac=self._information)
+        if not (abs(gap(found.x)) < 1e-9).all():
+            allowed = f"one for which labels with the link {self.link} have a logistic fit"
+            raise _validate.fail("theta", allowed, self.theta)
         return np.asarray(found.x)
 
     def _nominal(self, predictor: Array) -> Array:

@@ -1,0 +1,41 @@
+"""The book's charts, in Altair, with one theme for light and dark.
+
+Simulated points carry their uncertainty as bars of two standard errors. Formulas with sliders are
+evaluated in the page. Every chart has a description, its text alternative.
+"""
+
+from lib.charts._theme import GOLD, GREY, REAL, SYNTHETIC, theme
+from lib.charts.explorers import (
+    covariance_explorer,
+    loops_explorer,
+    mean_explorer,
+    misspecification_explorer,
+    size_explorer,
+    weight_explorer,
+)
+from lib.charts.simulations import (
+    bars,
+    coupled_paths,
+    quantile_paths,
+    simulated_paths,
+    theory_and_simulation,
+)
+
+__all__ = [
+    "GOLD",
+    "GREY",
+    "REAL",
+    "SYNTHETIC",
+    "bars",
+    "coupled_paths",
+    "covariance_explorer",
+    "loops_explorer",
+    "mean_explorer",
+    "misspecification_explorer",
+    "quantile_paths",
+    "simulated_paths",
+    "size_explorer",
+    "theme",
+    "theory_and_simulation",
+    "weight_explorer",
+]

@@ -1,0 +1,360 @@
+"""Charts with sliders, whose formulas are evaluated in the page.
+
+The expressions are traced from the same functions that Python calls, so the two cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from lib import weights
+from lib.charts._theme import (
+    GOLD,
+    GREY,
+    REAL,
+    SYNTHETIC,
+    _colour,
+    _finish,
+    _js,
+    _palette,
+    _slider,
+    _weight_axis,
+)
+from lib.models.gaussian import _covariance_ratio
+
+
+def loops_explorer() -> Any:
+    """Draw the error of all four loops, generation by generation, with sliders for w and k."""
+    w, k = _slider("w", "weight w ", 0.62, 0.02, 1, 0.01), _slider("k", "k = n/m ", 1, 0.1, 4, 0.1)
+    t: Any = alt.datum.t
+    # Gaussian mean, in units of real data alone: see the theorem of the four loops
+    fixed = 1 + k * weights._kept(w) / (w * (2 - w))
+    fields = {
+        "synthetic": "fully synthetic",
+        "accumulated": "accumulate",
+        "fixed": "fixed real",
+        "fresh": "fresh real",
+    }
+    names = list(fields.values())
+    chart = (
+        alt.Chart(alt.sequence(0, 31, as_="t"))
+        .add_params(w, k)
+        .transform_calculate(
+            **_js(
+                synthetic=1 + k * t,
+                # t = 0 contributes the error 1 of the first fit
+                increment=alt.expr.if_(t == 0, 1, k / ((k + t) * (k + t))),
+                fixed=fixed + weights._kept(w) ** t * (1 - fixed),
+                fresh=weights._error_at(t, w, k),
+            )
+        )
+        .transform_window(accumulated="sum(increment)", sort=[{"field": "t"}], frame=[None, 0])
+        .transform_fold(list(fields), as_=["field", "error"])
+        .transform_calculate(series=f"{json.dumps(fields)}[datum.field]")
+        .mark_line(point=alt.OverlayMarkDef(size=22), strokeWidth=2, clip=True)
+        .encode(
+            alt.X("t:Q").title("generation t"),
+            alt.Y("error:Q")
+            .title("error (real data alone = 1)")
+            .scale(type="log", domain=[0.2, 40], nice=False),
+            _colour(names, _palette(names)),
+            alt.StrokeDash("series:N").scale(
+                domain=names, range=[[6, 3], [2, 2], [10, 3, 2, 3], [1, 0]]
+            ),
+            tooltip=["series:N", "t:Q", alt.Tooltip("error:Q", format=".4f")],
+        )
+    )
+    return _finish(
+        chart,
+        "Line chart, logarithmic: error against generation for four training loops, with sliders "
+        "for the weight w and the ratio k. Fully synthetic training rises without bound as 1 + kt; "
+        "accumulating all data rises to a limit above 1; fixed real data settles at or above 1; "
+        "fresh real data settles below 1 for a good weight, at 0.618 for w = 0.618 and k = 1.",
+        height=320,
+    )
+
+
+def weight_explorer() -> Any:
+    """Draw the error against the weight, with sliders for w, k and the generation t."""
+    k = _slider("k", "k = n/m ", 1, 0.05, 4, 0.05)
+    w = _slider("w", "weight w ", 0.3, 0.02, 1, 0.01)
+    t = _slider("t", "generation t ", 1, 0, 20, 1)
+    x: Any = alt.datum.w
+    names = ["limit E(w, k)", "error at generation t"]
+    across = _weight_axis()
+    up = alt.Y("error:Q").title("error (real data alone = 1)").scale(domain=[0, 2])
+    curves = (
+        alt.Chart(alt.sequence(0.01, 1.001, 0.01, as_="w"), name="curves")
+        .transform_calculate(
+            **_js(limit=weights._error_ratio(x, k), early=weights._error_at(t, x, k))
+        )
+        .transform_fold(["limit", "early"], as_=["which", "error"])
+        .transform_calculate(series=f"datum.which == 'limit' ? '{names[0]}' : '{names[1]}'")
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(
+            across,
+            up,
+            _colour(names, [REAL, GREY]),
+            alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [6, 3]]),
+        )
+        .add_params(k, w, t)
+    )
+    names_of_marks = ["best", "naive", "yours"]
+    marks = (
+        alt.Chart(alt.sequence(0, 3, as_="i"))
+        .transform_calculate(**_js(best=weights._optimal_weight(k), naive=weights._naive_weight(k)))
+        .transform_calculate(w="[datum.best, datum.naive, w][datum.i]")
+        .transform_calculate(
+            **_js(error=weights._error_ratio(x, k)), name=f"{names_of_marks}[datum.i]"
+        )
+        .transform_calculate(
+            label="['◆', '■', '●'][datum.i] + ' ' + datum.name + ': w = ' + "
+            "format(datum.w, '.3f') + ', E = ' + format(datum.error, '.3f')",
+            height="[1.9, 1.75, 1.6][datum.i]",
+        )
+    )
+    points = marks.mark_point(filled=True, size=110, opacity=1, clip=True).encode(
+        across,
+        up,
+        alt.Shape("name:N", legend=None).scale(
+            domain=names_of_marks, range=["diamond", "square", "circle"]
+        ),
+        color=alt.Color("name:N", legend=None).scale(
+            domain=names_of_marks, range=[GOLD, SYNTHETIC, REAL]
+        ),
+    )
+    labels = marks.mark_text(align="right", fontSize=14).encode(
+        x=alt.XDatum(1), y=alt.Y("height:Q"), text="label:N"
+    )
+    alone = alt.Chart(pd.DataFrame({"error": [1.0]})).mark_rule(strokeDash=[4, 4]).encode(up)
+    return _finish(
+        alt.layer(alone, curves, points, labels).resolve_scale(
+            color="independent", shape="independent", strokeDash="independent"
+        ),
+        "Line chart: limit error E(w, k) against the weight w, and the error at generation t, with "
+        "sliders for k, w and t. The curve is a bowl whose lowest point, marked best, has height "
+        "equal to its own weight: 0.618 at k = 1. Marks show naive mixing and the chosen weight.",
+        height=320,
+    )
+
+
+def mean_explorer() -> Any:
+    """Draw the error of a mean by generation, with sliders for n, m and w."""
+    n = _slider("n", "real rows n ", 100, 10, 1000, 10)
+    m = _slider("m", "synthetic rows m ", 400, 10, 1000, 10)
+    w = _slider("w", "weight w ", 0.7, 0.02, 1, 0.01)
+    t: Any = alt.datum.t
+    k = n / m
+    fields = {"yours": "your w", "best": "best w*", "naive": "naive n/(n+m)"}
+    names = list(fields.values())
+    chart = (
+        alt.Chart(alt.sequence(0, 21, as_="t"), name="curves")
+        .transform_calculate(
+            **_js(
+                yours=weights._error_at(t, w, k) / n,
+                best=weights._error_at(t, weights._optimal_weight(k), k) / n,
+                naive=weights._error_at(t, weights._naive_weight(k), k) / n,
+            )
+        )
+        .transform_fold(list(fields), as_=["field", "error"])
+        .transform_calculate(series=f"{json.dumps(fields)}[datum.field]")
+        .mark_line(point=alt.OverlayMarkDef(size=22), strokeWidth=2, clip=True)
+        .encode(
+            alt.X("t:Q").title("generation t"),
+            alt.Y("error:Q").title("squared error of the mean, for tr Σ = 1").scale(zero=True),
+            _colour(names, [REAL, GOLD, SYNTHETIC]),
+            alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [6, 3], [2, 2]]),
+            tooltip=["series:N", "t:Q", alt.Tooltip("error:Q", format=".4g")],
+        )
+        .add_params(n, m, w)
+    )
+    return _finish(
+        chart,
+        "Line chart: squared error of a mean against the generation for a chosen weight, the best "
+        "weight and naive mixing, with sliders for n, m and w. All start at 1/n; in the long run "
+        "the best weight is lowest.",
+    )
+
+
+def covariance_explorer() -> Any:
+    """Draw the limit error of the covariance against w, with sliders for n, m and the shape."""
+    n = _slider("n", "real rows n ", 20, 4, 200, 1)
+    m = _slider("m", "synthetic rows m ", 20, 4, 200, 1)
+    b = _slider("b", "(trace)² / Frobenius² ", 2, 1, 10, 0.5)
+    x: Any = alt.datum.w
+    kept = weights._kept(x)
+    new = weights._noise(x, (n - 1) / (m - 1))
+    names = ["exact", "asymptotic E(w, n/m)"]
+    across = _weight_axis()
+    up = alt.Y("error:Q").title("error (real data alone = 1)").scale(domain=[0, 2])
+    curves = (
+        alt.Chart(alt.sequence(0.01, 1.001, 0.01, as_="w"), name="curves")
+        .transform_calculate(
+            **_js(
+                stable=kept * (m + 1) / (m - 1) < 1,
+                exact=_covariance_ratio(new, kept, m, b),
+                asymptotic=weights._error_ratio(x, n / m),
+            )
+        )
+        .transform_calculate(exact="datum.stable ? datum.exact : null")
+        .transform_fold(["exact", "asymptotic"], as_=["which", "error"])
+        .transform_calculate(series=f"datum.which == 'exact' ? '{names[0]}' : '{names[1]}'")
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(
+            across,
+            up,
+            _colour(names, [REAL, GREY]),
+            alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [6, 3]]),
+        )
+        .add_params(n, m, b)
+    )
+    edge = alt.Chart(alt.sequence(0, 1, as_="i")).transform_calculate(
+        **_js(w=1 - alt.expr.sqrt((m - 1) / (m + 1)))
+    )
+    line = edge.mark_rule(strokeDash=[2, 3], strokeWidth=2, color=SYNTHETIC).encode(across)
+    label = edge.mark_text(align="left", dx=5, fontSize=13).encode(
+        across, alt.YDatum(0.06), text=alt.value("no limit left of here")
+    )
+    return _finish(
+        alt.layer(line, curves, label),
+        "Line chart: limit error of the covariance against the weight w, exact and asymptotic, "
+        "with sliders for n, m and the shape of the covariance. At n = m the exact curve lies "
+        "above the asymptotic one, most of all for few rows and small w; for m much larger than n "
+        "it can lie below. A vertical line marks the weight below which there is no limit.",
+    )
+
+
+def misspecification_explorer() -> Any:
+    """Draw the limit error of a wrong model against w, with sliders for rho and k."""
+    rho = _slider("rho", "rho ", 2.8, 0.2, 6, 0.1)
+    k = _slider("k", "k = n/m ", 1, 0.1, 4, 0.1)
+    x: Any = alt.datum.w
+    names = ["model wrong: rho", "model right: rho = 1"]
+    across = _weight_axis()
+    up = alt.Y("error:Q").title("error (n rows of the model = 1)").scale(domain=[0, 4])
+    curves = (
+        alt.Chart(alt.sequence(0.01, 1.001, 0.01, as_="w"), name="curves")
+        .transform_calculate(
+            **_js(
+                wrong=weights._error_ratio(x, k / rho) * rho,
+                right=weights._error_ratio(x, k),
+            )
+        )
+        .transform_fold(["wrong", "right"], as_=["which", "error"])
+        .transform_calculate(series=f"datum.which == 'wrong' ? '{names[0]}' : '{names[1]}'")
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(
+            across,
+            up,
+            _colour(names, [SYNTHETIC, GREY]),
+            alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [6, 3]]),
+        )
+        .add_params(rho, k)
+    )
+    kinds = ["corrected", "uncorrected"]
+    marks = (
+        alt.Chart(alt.sequence(0, 2, as_="i"))
+        .transform_calculate(
+            **_js(
+                corrected=weights._optimal_weight(k / rho), uncorrected=weights._optimal_weight(k)
+            )
+        )
+        .transform_calculate(w="[datum.corrected, datum.uncorrected][datum.i]")
+        .transform_calculate(
+            **_js(error=weights._error_ratio(x, k / rho) * rho), name=f"{kinds}[datum.i]"
+        )
+        .transform_calculate(
+            label="['◆', '■'][datum.i] + ' ' + datum.name + ': w = ' + "
+            "format(datum.w, '.3f') + ', error ' + format(datum.error, '.3f')",
+            height="[3.8, 3.5][datum.i]",
+        )
+    )
+    points = marks.mark_point(filled=True, size=110, opacity=1, clip=True).encode(
+        across,
+        up,
+        alt.Shape("name:N", legend=None).scale(domain=kinds, range=["diamond", "square"]),
+        color=alt.Color("name:N", legend=None).scale(domain=kinds, range=[GOLD, REAL]),
+    )
+    labels = marks.mark_text(align="right", fontSize=14).encode(
+        x=alt.XDatum(1), y=alt.Y("height:Q"), text="label:N"
+    )
+    return _finish(
+        alt.layer(curves, points, labels).resolve_scale(
+            color="independent", shape="independent", strokeDash="independent"
+        ),
+        "Line chart: limit error against the weight w when real rows vary rho times as much as the "
+        "fitted model says, beside that of a right model, with sliders for rho and k. For rho "
+        "above 1 the lowest point lies to the left of that of the right model; marks show the "
+        "corrected weight w*(k/rho) and the uncorrected w*(k), with their errors.",
+        height=320,
+    )
+
+
+def size_explorer(
+    curves: pd.DataFrame,
+    best: pd.DataFrame,
+    *,
+    series: tuple[str, str],
+    label: str,
+    y_title: str,
+    description: str,
+    top: float = 2.0,
+) -> Any:
+    """Draw the error against w at one of several sample sizes, beside a curve for large samples.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Columns size, w, error and asymptotic, for each size a curve over w.
+    best : DataFrame
+        Columns size, w, error: the lowest point of each curve.
+    series : tuple of str
+        Names of the curve at the chosen size and of that for large samples.
+    label, y_title, description : str
+        Of the slider and the vertical axis, and the text alternative.
+    top : float, optional
+        Upper end of the vertical axis.
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    sizes = sorted(curves["size"].unique().tolist())
+    # a slider over the places in the list: the sizes are not evenly spaced
+    place = _slider("place", f"{label} ", 0, 0, len(sizes) - 1, 1)
+    chosen = f"datum.size == {sizes}[place]"
+    across = _weight_axis()
+    up = alt.Y("error:Q").title(y_title).scale(domain=[0, top])
+    lines = (
+        alt.Chart(curves.round(6), name="curves")
+        .transform_filter(chosen)
+        .transform_fold(["error", "asymptotic"], as_=["which", "value"])
+        .transform_calculate(series=f"datum.which == 'error' ? '{series[0]}' : '{series[1]}'")
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(
+            across,
+            alt.Y("value:Q").title(y_title).scale(domain=[0, top]),
+            _colour(series, [REAL, GREY]),
+            alt.StrokeDash("series:N").scale(domain=list(series), range=[[1, 0], [6, 3]]),
+        )
+        .add_params(place)
+    )
+    marks = (
+        alt.Chart(best.round(6))
+        .transform_filter(chosen)
+        .transform_calculate(
+            label=f"'{label} ' + datum.size + ':  ◆ best w = ' + format(datum.w, '.3f') + "
+            "', error ' + format(datum.error, '.3f')"
+        )
+    )
+    point = marks.mark_point(
+        filled=True, size=110, opacity=1, shape="diamond", color=GOLD, clip=True
+    ).encode(across, up)
+    words = marks.mark_text(align="right", fontSize=14).encode(
+        x=alt.XDatum(1), y=alt.YDatum(0.95 * top), text="label:N"
+    )
+    return _finish(alt.layer(lines, point, words), description, height=320)
