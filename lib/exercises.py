@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import digamma
 
 from lib import _validate
 from lib.data import adult_counts
+from lib.loops import FreshReal
+from lib.models import LinearRegression
 from lib.weights import error_ratio, optimal_weight
 
 
@@ -92,6 +96,21 @@ def _rare_category_missing() -> float:
     return float((1 - counts["Never-worked"] / counts.sum()) ** 500)
 
 
+def _mean_map() -> float:
+    goal = math.exp(0.5) * (1 - 0.7**5)
+    return float(brentq(lambda b: b * math.exp(b * b / 2) - goal, 0, 1))
+
+
+@cache
+def _small_design() -> float:
+    model = LinearRegression([1.0, 1.0, 1.0, 1.0])
+
+    def limit(w: float) -> float:
+        return float(model.theory(FreshReal(n=10, m=10, w=w))["theta"].limit())
+
+    return float(minimize_scalar(limit, bounds=(0.4, 0.95), method="bounded").x)
+
+
 EXERCISES: Mapping[str, Number | Formula] = {
     "loops-synthetic": Number(
         lambda: 1 + 9 * 0.5,
@@ -119,6 +138,48 @@ EXERCISES: Mapping[str, Number | Formula] = {
     "covariance-drift": Number(
         lambda: float(digamma(4.5) - np.log(4.5)),
         slips={"that is the leading term; the drift itself has a digamma": lambda: -1 / 9},
+    ),
+    "glm-kl": Number(
+        lambda: optimal_weight(1) * 5 / 2000,
+        slips={
+            "the intercept is a parameter too": lambda: optimal_weight(1) * 4 / 2000,
+            "that is the divergence with real rows alone": lambda: 5 / 2000,
+            "a divergence is half a squared error": lambda: optimal_weight(1) * 5 / 1000,
+        },
+    ),
+    "glm-map": Number(
+        _mean_map,
+        tolerance=0.001,
+        slips={"that is the straight line in theta, not in tau": lambda: 1 - 0.7**5},
+    ),
+    "linear-alone": Formula(lambda n, p: n / (n - p - 1), ((10, 2), (50, 7), (6, 1))),
+    "linear-best": Number(
+        _small_design,
+        slips={"that is the asymptotic weight; ten rows are few": lambda: optimal_weight(1)},
+    ),
+    "logistic-coin": Number(
+        lambda: optimal_weight(1) * 12 / 2000,
+        slips={
+            "that is the error with real rows alone": lambda: 12 / 2000,
+            "the information is that of a variance 1/4": lambda: optimal_weight(1) * 3 / 2000,
+        },
+    ),
+    "logistic-trace": Formula(
+        lambda p, q0, q2: (p - 1) / q0 + 1 / q2, ((1, 0.2, 0.1), (5, 0.25, 0.01), (2, 0.1, 0.1))
+    ),
+    "poisson-trace": Formula(
+        lambda length, p: (p - length**2 / (1 + length**2)) * math.exp(-(length**2) / 2),
+        ((1, 1), (0.3, 4), (2, 2)),
+    ),
+    "poisson-rows": Number(
+        lambda: 2000 * math.exp(-3),
+        slips={"the length of theta enters squared": lambda: 2000 * math.exp(-math.sqrt(3))},
+    ),
+    "sandwich-weight": Formula(
+        lambda k, rho: optimal_weight(k / rho), ((1, 2.5), (0.2, 0.8), (3, 1))
+    ),
+    "sandwich-quasi": Number(
+        lambda: 2.0, tolerance=0.001, slips={"that is k / rho; the question is phi": lambda: 0.5}
     ),
     "adult-missing": Number(
         _rare_category_missing,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -185,7 +185,7 @@ class LogisticRegression(GeneralizedLinearModel):
     --------
     >>> from lib.models import LogisticRegression
     >>> model = LogisticRegression([1, 1])
-    >>> round(model.sampling_noise(100, 100)["theta"].real[0], 4)
+    >>> float(model.sampling_noise(100, 100)["theta"].real[0].round(4))
     0.1547
     """
 

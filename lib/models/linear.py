@@ -80,7 +80,7 @@ class LinearRegression(Regression):
     >>> round(20 * model.asymptotic_theory(loop)["theta"].limit(), 4)
     1.3333
     >>> round(20 * model.theory(loop)["theta"].limit(), 2)
-    1.45
+    1.48
     """
 
     def __init__(
