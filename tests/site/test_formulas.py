@@ -18,7 +18,7 @@ from lib import (
     naive_weight,
     optimal_weight,
 )
-from lib.models import Gaussian
+from lib.models import Gaussian, LinearRegression
 
 LINE = Gaussian([0.0], [[1.0]])  # its mean has the error 1/n with real data alone
 
@@ -102,4 +102,40 @@ def test_covariance(browser: Browser, site: str) -> None:
                 assert row["exact"] is None
         asymptotic = [row["asymptotic"] for row in rows]
         assert asymptotic == pytest.approx(error_ratio(w, n / m), rel=1e-12, abs=0)
+    page.close()
+
+
+def test_misspecification(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/regression/misspecified").page
+    chart = chart_index(page, "rho", "k")
+    for rho, k in ((2.8, 1.0), (0.5, 0.3), (6.0, 4.0)):
+        rows = page_values(page, chart, {"rho": rho, "k": k}, "wrong")
+        w = np.array([row["w"] for row in rows])
+        exact = (rho * w**2 + k * (1 - w) ** 2) / (w * (2 - w))  # as the theorem states it
+        assert [row["wrong"] for row in rows] == pytest.approx(exact, rel=1e-12, abs=0)
+        right = [row["right"] for row in rows]
+        assert right == pytest.approx(error_ratio(w, k), rel=1e-12, abs=0)
+        marks = {row["name"]: row for row in page_values(page, chart, {}, "label")}
+        for name, weight in (
+            ("corrected", optimal_weight(k / rho)),
+            ("uncorrected", optimal_weight(k)),
+        ):
+            assert marks[name]["w"] == pytest.approx(weight, rel=1e-12, abs=0)
+            assert marks[name]["error"] == pytest.approx(
+                rho * error_ratio(weight, k / rho), rel=1e-12
+            )
+    page.close()
+
+
+def test_a_size_is_chosen_by_the_slider(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/regression/linear").page
+    chart = chart_index(page, "place")
+    plane = LinearRegression([1.0, -1.0])
+    for place, n in ((0, 5), (5, 50)):
+        rows = [r for r in page_values(page, chart, {"place": place}, "which")]
+        drawn = [row for row in rows if row["which"] == "error"]
+        assert {row["size"] for row in drawn} == {n}
+        w = np.array([row["w"] for row in drawn])
+        exact = plane.theory(FreshReal(n=n, m=n, w=w))["theta"].limit() * n / 2
+        assert [row["value"] for row in drawn] == pytest.approx(exact, abs=2e-6)
     page.close()
