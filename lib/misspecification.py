@@ -11,11 +11,10 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog
 
 from lib import _validate
 from lib._validate import Array
-from lib.models._irls import FAMILIES, Family, maximise_one
+from lib.models._irls import FAMILIES, Family, maximise_one, recedes
 from lib.weights import optimal_weight
 
 
@@ -168,7 +167,8 @@ def misspecification_ratio(
     variance = kind.variance(mean)
     # b''' = b'' times the derivative of b'' in the mean: 1 - 2 mean, or 1
     third = variance * (1 - 2 * mean) if kind.binary else variance
-    apart = (labels - mean) ** 2 * rows / (rows - dim)
+    enlarged = rows / (rows - dim)
+    apart = (labels - mean) ** 2 * enlarged
 
     def outer(values: Array) -> Array:
         return np.asarray((x * values[:, None]).T @ x / rows)
@@ -185,7 +185,7 @@ def misspecification_ratio(
         return np.asarray(np.einsum("ri,ij,rj->r", x, (matrix + matrix.T) / 2, x))
 
     at_a, at_b = form(by_a), form(by_b)
-    pull = x.T @ (third * at_a - 2 * (labels - mean) * variance * at_b) / rows
+    pull = x.T @ (third * at_a - 2 * enlarged * (labels - mean) * variance * at_b) / rows
     influence = variance * at_a + apart * at_b + (labels - mean) * (x @ (inverse @ pull))
     error = float(influence.std(ddof=dim) / rows**0.5)
     return MisspecificationRatio(rho, error, theta)
@@ -197,7 +197,7 @@ def _checked(
     family: str,
     sample_weight: ArrayLike | None,
 ) -> tuple[Family, Array, Array, Array]:
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise _validate.fail("family", f"one of {', '.join(FAMILIES)}", family)
     kind = FAMILIES[family]
     x = _validate.finite("X", X, "a matrix of finite numbers")
@@ -227,29 +227,7 @@ def _fit(family: Family, x: Array, y: Array, weight: Array) -> Array:
     found = maximise_one(family, x, y, weight)
     if found is not None:
         return found
-    if _recedes(family, x, y):
+    if recedes(family, x, y):
         why = "the covariates separate the labels" if family.binary else "the zero counts recede"
         raise NoMaximumError(f"the likelihood has no maximum: {why}")
     raise ArithmeticError("Newton's method did not converge")  # pragma: no cover
-
-
-def _recedes(family: Family, x: Array, y: Array) -> bool:
-    """Return whether some direction never lowers the likelihood of a row, and changes one.
-
-    A row with y = 0 does not mind a falling predictor, nor one with y = 1 a rising one if labels
-    are binary; counts above 0 mind both. That is a linear programme (Albert and Anderson 1984).
-    """
-    scaled = x / abs(x).max(axis=0)
-    sign = np.where(y == 0, -1.0, 1.0 if family.binary else 0.0)
-    free = sign != 0
-    gain = sign[free, None] * scaled[free]
-    fixed = scaled[~free]
-    found = linprog(
-        -gain.sum(axis=0),
-        A_ub=-gain,
-        b_ub=np.zeros(len(gain)),
-        A_eq=fixed if len(fixed) else None,
-        b_eq=np.zeros(len(fixed)) if len(fixed) else None,
-        bounds=(-1, 1),
-    )
-    return found.fun is not None and bool(-found.fun > 1e-7 * len(x))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import statsmodels.api as sm
 from numpy.typing import NDArray
 
 Rows = NDArray[Any]
@@ -88,5 +89,54 @@ def categorical_fit(categories: int) -> Fit:
             for category in range(categories):
                 frequencies[category] += weight * (rows == category).sum() / len(rows)
         return frequencies
+
+    return fit
+
+
+def regression_draw(
+    rng: np.random.Generator,
+    label: Callable[[Rows], Rows],
+    *,
+    covariates: int,
+    intercept: bool = False,
+    design: Rows | None = None,
+) -> Draw:
+    """Return a function that draws rows (covariates, label); `label` takes linear predictors.
+
+    Covariates are standard normal, or the rows of a fixed design over and over.
+    """
+
+    def draw(theta: Rows, rows: int) -> Rows:
+        if design is None:
+            x = rng.standard_normal((rows, covariates))
+        else:
+            x = np.array([design[i % len(design)] for i in range(rows)])
+        if intercept:
+            x = np.column_stack([np.ones(rows), x])
+        return np.column_stack([x, label(x @ theta)])
+
+    return draw
+
+
+def _stacked(parts: Parts) -> tuple[Rows, Rows, Rows]:
+    """Return covariates, labels and the weight of each row."""
+    rows = np.concatenate([rows for _, rows in parts])
+    weight = np.concatenate([np.full(len(rows), weight / len(rows)) for weight, rows in parts])
+    return rows[:, :-1], rows[:, -1], weight
+
+
+def least_squares_fit(parts: Parts) -> Rows:
+    """Weighted least squares."""
+    x, y, weight = _stacked(parts)
+    root = np.sqrt(weight)
+    return np.asarray(np.linalg.lstsq(root[:, None] * x, root * y)[0])
+
+
+def likelihood_fit(family: Any) -> Fit:
+    """Return a function that maximises a weighted likelihood with statsmodels."""
+
+    def fit(parts: Parts) -> Rows:
+        x, y, weight = _stacked(parts)
+        return np.asarray(sm.GLM(y, x, family, var_weights=weight * len(y)).fit().params)
 
     return fit

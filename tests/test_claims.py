@@ -13,8 +13,8 @@ import pytest
 from scipy import stats
 
 from lib import FreshReal
-from lib.claims import Experiment, claim, claims
-from lib.models import Gaussian
+from lib.claims import Experiment, LargeSampleExperiment, claim, claims
+from lib.models import Gaussian, LogisticRegression, PoissonRegression
 from lib.simulate import Estimate, simulate
 from lib.verify import ALPHA, Receipt, check, verify
 
@@ -51,7 +51,7 @@ def test_closed_form_agrees_with_the_recursion(one: object) -> None:
     """The prediction as the text states it is what the model's own theory says."""
     experiment = one.experiment  # type: ignore[attr-defined]
     predicted = one.predicted()  # type: ignore[attr-defined]
-    if experiment.metric in ("mean", "covariance", "frequencies"):
+    if experiment.metric in ("mean", "covariance", "frequencies", "theta", "kl"):
         # averages start at half time, where a transient of a few millionths is left
         assert predicted == pytest.approx(experiment.theory(), rel=1e-4)
 
@@ -64,6 +64,41 @@ def test_every_theorem_has_a_claim_that_could_refute_it() -> None:
         for label in re.findall(r"\{prf:theorem\}.*\n:label: (\S+)", page.read_text("utf8"))
     }
     assert stated == {(one.theorem, one.page) for one in claims().values()}
+
+
+def test_a_large_sample_experiment_extrapolates_the_plain_simulation() -> None:
+    """Against twice the error at 2n minus that at n, simulated without the linear chain.
+
+    |z| < 4.5 alarms wrongly with probability 7e-6.
+    """
+    model, loop = PoissonRegression([0.3, -0.4]), FreshReal(n=40, m=20, w=0.6)
+    for metric in ("theta", "kl"):
+        experiment = LargeSampleExperiment(model, loop, metric=metric, steps=8, burn_in=4)
+        found = experiment.run(seed=1, reps=2500, n_jobs=1)
+        assert (found.reps, found.lost) == (2500, 0)
+        plain = []
+        for size, seed in ((1, 2), (2, 3)):
+            larger = FreshReal(n=40 * size, m=20 * size, w=0.6)
+            # in units of the error of n rows that follow the model
+            unit = model.sampling_noise(larger.n, larger.n)[metric].synthetic[0]
+            result = simulate(model, larger, steps=8, burn_in=4, reps=8000, seed=seed,
+                              metrics=[metric], progress=False)  # fmt: skip
+            estimate = result.estimate(metric)
+            plain.append((estimate.value / unit, estimate.standard_error / unit))
+        (near, noise), (far, more) = plain
+        se = math.hypot(found.standard_error, noise, 2 * more)
+        assert abs(found.value - (2 * far - near)) < 4.5 * se
+        assert se < 0.05
+
+
+def test_a_large_sample_experiment_repeats_itself_with_other_jobs() -> None:
+    model = LogisticRegression([0.5, -0.5])
+    experiment = LargeSampleExperiment(model, FreshReal(n=50, m=50, w=0.6), steps=3, burn_in=1)
+    one, other, another = (
+        experiment.run(seed=seed, reps=3000, n_jobs=jobs) for seed, jobs in ((1, 1), (1, 2), (2, 1))
+    )
+    assert one == other
+    assert one.value != another.value
 
 
 def receipt(z: float, relative_error: float = 0.001, reps: int = 10_000) -> Receipt:

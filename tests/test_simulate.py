@@ -20,7 +20,7 @@ from lib import Accumulate, FixedReal, FreshReal, FullySynthetic
 from lib.loops import Loop
 from lib.models import Categorical, Gaussian
 from lib.models.base import CELLS
-from lib.simulate import Simulation, _Tally, simulate
+from lib.simulate import LostReplicatesWarning, Simulation, _Tally, simulate
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -107,12 +107,54 @@ def test_merged_tallies_are_those_of_all_values(sizes: tuple[int, ...]) -> None:
     total = _Tally.of(parts[0])
     for part in parts[1:]:
         total = total.merge(_Tally.of(part))
-    assert total.count == sum(sizes)
+    assert total.count.tolist() == [sum(sizes)] * 3
+    assert total.lost.tolist() == [0] * 3
     assert total.mean == pytest.approx(values.mean(axis=-1), rel=1e-15, abs=0)
     assert total.squares / (total.count - 1) == pytest.approx(
         values.var(axis=-1, ddof=1), rel=1e-8, abs=0
     )
     assert total.standard_error == pytest.approx(stats.sem(values, axis=-1), rel=1e-8, abs=0)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 9), (5, 3, 8), (40, 1, 1)])
+def test_merged_tallies_leave_out_what_is_missing(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(2)
+    values = 1e6 + rng.standard_normal((5, sum(sizes)))
+    values[rng.random(values.shape) < 0.5] = np.nan
+    values[1] = np.nan  # nothing is left
+    values[2, 1:] = np.nan  # one value, in the first part
+    values[3, :-1] = np.nan  # one value, in the last part
+    parts = np.split(values, np.cumsum(sizes)[:-1], axis=-1)
+    total = _Tally.of(parts[0])
+    for part in parts[1:]:
+        total = total.merge(_Tally.of(part))
+    kept = [row[~np.isnan(row)] for row in values]
+    assert total.count.tolist() == [row.size for row in kept]
+    assert total.lost.tolist() == [sum(sizes) - row.size for row in kept]
+    expected = [row.mean() if row.size else np.nan for row in kept]
+    assert total.average == pytest.approx(expected, rel=1e-15, abs=0, nan_ok=True)
+    errors = [stats.sem(row) if row.size > 1 else np.nan for row in kept]
+    assert total.standard_error == pytest.approx(errors, rel=1e-7, abs=0, nan_ok=True)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_tallies_of_a_path_are_those_of_its_generations(missing: float) -> None:
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal((4, 2, 50))  # generations, weights, replicates
+    values[rng.random(values.shape) < missing] = np.nan
+    each = [_Tally.of(one) for one in values]
+    path = _Tally.stack(each)
+    for name in ("count", "lost", "average", "standard_error"):
+        expected = np.stack([getattr(one, name) for one in each], axis=-1)
+        assert getattr(path, name).shape == (2, 4)
+        assert getattr(path, name).tolist() == expected.tolist()
+
+
+def test_a_tally_leaves_its_values_alone() -> None:
+    values = np.array([[1.0, np.nan, 3.0]])
+    _Tally.of(values)
+    assert values[0, 0] == 1
+    assert np.isnan(values[0, 1])
 
 
 def test_one_replicate_has_no_standard_error() -> None:
@@ -206,6 +248,27 @@ def test_a_loop_without_a_weight_has_none_in_its_tables(loop: Loop) -> None:
     assert result.summary()["w"].isna().all()
 
 
+def test_the_columns_of_the_lost() -> None:
+    lost = run().lost()
+    assert lost.columns.tolist() == ["metric", "w", "t", "lost"]
+    assert pd.api.types.is_integer_dtype(lost["lost"])
+    assert (lost["lost"] == 0).all()
+    assert lost[["metric", "w", "t"]].equals(run().path()[["metric", "w", "t"]])
+
+
+def test_a_replicate_that_is_missing_once_is_left_out_of_the_summary() -> None:
+    def sometimes(fit: Any) -> np.ndarray:
+        error = LINE.error(fit, "mean")
+        error[0, 3] = np.nan
+        return error
+
+    with pytest.warns(LostReplicatesWarning, match=r"^1 of 30 replicates .* `Simulation.lost`$"):
+        result = run(loop=FreshReal(n=5, m=5, w=0.5), metrics={"it": sometimes})
+    assert result.lost()["lost"].tolist() == [1] * 5
+    assert result.estimate("it").reps == 29
+    assert result.estimate("it", t=0)[2:] == (29, 1)
+
+
 def test_metrics_may_be_named() -> None:
     assert run(metrics=["covariance"]).summary()["metric"].unique().tolist() == ["covariance"]
 
@@ -224,10 +287,10 @@ def test_an_estimate_is_a_row_of_the_tables() -> None:
     path, summary = result.path(), result.summary()
     row = path.query("metric == 'covariance' and w == 0.6 and t == 3")
     found = result.estimate("covariance", w=0.6, t=3)
-    assert found == (row["error"].item(), row["standard_error"].item(), 30)
+    assert found == (row["error"].item(), row["standard_error"].item(), 30, 0)
     row = summary.query("metric == 'covariance' and w == 0.6")
     found = result.estimate("covariance", w=0.6)
-    assert found == (row["error"].item(), row["standard_error"].item(), 30)
+    assert found == (row["error"].item(), row["standard_error"].item(), 30, 0)
 
 
 def test_a_single_weight_need_not_be_named() -> None:

@@ -315,7 +315,7 @@ def size_explorer(
     series : tuple of str
         Names of the curve at the chosen size and of that for large samples.
     label, y_title, description : str
-        Of the slider and the vertical axis, and the text alternative.
+        Of the choice of a size and the vertical axis, and the text alternative.
     top : float, optional
         Upper end of the vertical axis.
 
@@ -324,30 +324,30 @@ def size_explorer(
     altair.LayerChart
     """
     sizes = sorted(curves["size"].unique().tolist())
-    # a slider over the places in the list: the sizes are not evenly spaced
-    place = _slider("place", f"{label} ", 0, 0, len(sizes) - 1, 1)
-    chosen = f"datum.size == {sizes}[place]"
+    rows = alt.param(
+        name="rows", value=sizes[0], bind=alt.binding_radio(options=sizes, name=f"{label} ")
+    )
     across = _weight_axis()
     up = alt.Y("error:Q").title(y_title).scale(domain=[0, top])
     lines = (
         alt.Chart(curves.round(6), name="curves")
-        .transform_filter(chosen)
+        .transform_filter("datum.size == rows")
         .transform_fold(["error", "asymptotic"], as_=["which", "value"])
         .transform_calculate(series=f"datum.which == 'error' ? '{series[0]}' : '{series[1]}'")
-        .mark_line(strokeWidth=2.5, clip=True)
+        .mark_line(strokeWidth=2.5, clip=True, interpolate="monotone")
         .encode(
             across,
             alt.Y("value:Q").title(y_title).scale(domain=[0, top]),
             _colour(series, [REAL, GREY]),
             alt.StrokeDash("series:N").scale(domain=list(series), range=[[1, 0], [6, 3]]),
         )
-        .add_params(place)
+        .add_params(rows)
     )
     marks = (
         alt.Chart(best.round(6))
-        .transform_filter(chosen)
+        .transform_filter("datum.size == rows")
         .transform_calculate(
-            label=f"'{label} ' + datum.size + ':  ◆ best w = ' + format(datum.w, '.3f') + "
+            label="'◆ lowest: w = ' + format(datum.w, '.3f') + "
             "', error ' + format(datum.error, '.3f')"
         )
     )

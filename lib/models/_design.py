@@ -7,6 +7,7 @@ expectation below is a one-dimensional integral whatever p is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import roots_hermitenorm
 
+from lib import _validate
 from lib._validate import Array
 from lib.models import _triangular as tri
 
@@ -88,16 +90,19 @@ class GaussianDesign:
         last: Array | None = None
         for count in (64, 128, 256, 512, 1024):
             s, weights = hermite(count)
-            values = weights * functions(constant + length * s)
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = weights * functions(constant + length * s)
+            if not np.isfinite(values).all():
+                break
             found = np.array([values @ s**j for j in range(order + 1)])
             scale = np.array([abs(values) @ abs(s) ** j for j in range(order + 1)])
             if last is not None and (abs(found - last) <= PRECISION * scale).all():
                 return found
             last = found
-        steep = -constant / length
-        return np.array(
-            [_adaptive(functions, constant, length, j, steep) for j in range(order + 1)]
-        )
+        found = _adaptive(functions, constant, length, order)
+        if not np.isfinite(found).all():
+            raise _validate.fail("theta", "so short that its information is finite", theta)
+        return found
 
     def outer(self, functions: Function, theta: Array) -> Array:
         """Return E[f(x'theta) x x'], shape (d, d)."""
@@ -148,8 +153,12 @@ class GaussianDesign:
         constant, slopes = self.split(theta)
         length = np.sqrt((slopes**2).sum(axis=-1))
         s, weights = hermite(nodes)
+        counts = weights > 1e-30
+        s, weights = s[counts], weights[counts]
         at = np.asarray(constant)[..., None] + length[..., None] * s
-        found: Array = functions(at) @ (weights[:, None] * s[:, None] ** np.arange(order + 1))
+        with np.errstate(invalid="ignore"):  # theta of a lost chain is NaN, and so is its moment
+            values = functions(at)
+        found: Array = values @ (weights[:, None] * s[:, None] ** np.arange(order + 1))
         return found
 
     def _direction(self, theta: Array) -> Array:
@@ -162,17 +171,28 @@ class GaussianDesign:
 def hermite(count: int) -> tuple[Array, Array]:
     """Return nodes and weights of Gauss-Hermite quadrature for the standard normal law."""
     nodes, weights = roots_hermitenorm(count)
-    weights /= weights.sum()
-    counts = weights > 1e-30
-    return nodes[counts], weights[counts]
+    return nodes, weights / weights.sum()
 
 
-def _adaptive(function: Function, constant: float, length: float, order: int, at: float) -> float:
-    def integrand(s: float) -> float:
+def _adaptive(function: Function, constant: float, length: float, order: int) -> Array:
+    """Return E[f(constant + length s) s^j], j = 0, ..., order, not finite if it overflows."""
+    # exp(length * s) has its mass about s = length; beyond 12 more lies less than 1e-32 of it
+    edge = 12.0 + length
+    at = -constant / length  # where a logistic curve is steep
+    near = [x for x in (at, at - 40 / length, at + 40 / length, 0.0, length) if abs(x) < edge]
+
+    def integrand(s: float, j: int) -> float:
         density = np.exp(-(s**2) / 2) / np.sqrt(2 * np.pi)
-        return float(function(np.array([constant + length * s]))[0] * s**order * density)
+        return float(function(np.array([constant + length * s]))[0] * s**j * density)
 
-    edge = 12.0  # beyond it lies less than 1e-32 of the normal law
-    near = [x for x in (at, at - 40 / length, at + 40 / length, 0.0) if -edge < x < edge]
-    value, _ = quad(integrand, -edge, edge, points=near, epsabs=1e-13, epsrel=1e-11, limit=1000)
-    return float(value)
+    found = np.full(order + 1, np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not math.isfinite(integrand(edge, 0)):
+            return found
+        for j in range(order + 1):
+            # an odd moment may be zero, which no relative precision reaches
+            least = 1e-13 * found[0] if j else 0.0
+            found[j], _ = quad(
+                integrand, -edge, edge, (j,), points=near, epsabs=least, epsrel=1e-11, limit=1000
+            )
+    return found

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.optimize import linprog
 
 from lib._validate import Array
 from lib.models import _triangular as tri
@@ -35,11 +37,13 @@ NEAR = 3e-2
 """Until steps are that small they are taken in single precision, if covariates are of order 1."""
 
 FULL_STEP = 1.5
-"""Steps that move no linear predictor by more are not shortened: see `_advance`."""
+"""Steps that move no linear predictor by more are not shortened: see `_damped`."""
 
-MAX_STEPS = 100
+MAX_STEPS = 1000
 """A sample that has not converged by then has no maximum, or none that can be found."""
 
+SATURATED = 20.0
+"""A fit with such a linear predictor may be none: 1 - mean is lost in rounding further on."""
 
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -242,7 +246,7 @@ def maximise(family: Family, parts: Sequence[Part]) -> Array:
         if left.any():
             replicate, weight = np.nonzero(left)
             few = [part.only(replicate, weight) for part in parts]
-            theta[left] = _insist(family, few, theta[left][:, None], extent[replicate])[:, 0]
+            theta[left] = _insist(family, few, theta[left][:, None])[:, 0]
     return theta
 
 
@@ -259,14 +263,43 @@ def maximise_one(family: Family, x: Array, y: Array, weight: Array) -> Array | N
     -------
     ndarray, shape (d,), or None
     """
-    scale = abs(x).max(axis=0)  # so that no unit is too large or too small
-    rows = np.ascontiguousarray((x / scale).T)[None]
+    # coordinates in which the covariates are orthonormal: neither units nor offsets matter
+    basis, back = np.linalg.qr(x)
+    rows = np.ascontiguousarray(basis.T)[None] * len(x) ** 0.5
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         nowhere = np.zeros((1, 1, x.shape[1]))
         part = Part.of(family, rows, y[None, None], nowhere, each=weight / weight.mean())
-        extent = abs(rows).max(axis=-1)[:, None]
-        found = _insist(family, [part], nowhere, extent, tolerance=1e-7)[0, 0] / scale
-    return found if np.isfinite(found).all() else None
+        found = _insist(family, [part], nowhere, tolerance=1e-7)[0, 0]
+    return solve_triangular(back, found) * len(x) ** 0.5 if np.isfinite(found).all() else None
+
+
+def recedes(family: Family, x: Array, y: Array) -> bool:
+    """Return whether some direction never lowers the likelihood of a row, and changes one.
+
+    A row with y = 0 does not mind a falling predictor, nor one with y = 1 a rising one if labels
+    are binary; counts above 0 mind both. That is a linear programme (Albert and Anderson 1984).
+
+    Parameters
+    ----------
+    family : Family
+    x : ndarray, shape (rows, d)
+    y : ndarray, shape (rows,)
+    """
+    scaled = np.linalg.qr(x)[0] * len(x) ** 0.5
+    sign = np.where(y == 0, -1.0, 1.0 if family.binary else 0.0)
+    free = sign != 0
+    if not free.any():
+        return False
+    gain, fixed = sign[free, None] * scaled[free], scaled[~free]
+    found = linprog(
+        -gain.sum(axis=0),
+        A_ub=-gain,
+        b_ub=np.zeros(len(gain)),
+        A_eq=fixed if len(fixed) else None,
+        b_eq=np.zeros(len(fixed)) if len(fixed) else None,
+        bounds=(-1, 1),
+    )
+    return found.fun is not None and bool(-found.fun > 1e-7 * len(x))
 
 
 def _start(parts: Sequence[Part], size: tuple[int, ...], dim: int) -> tuple[Array, Mask]:
@@ -296,32 +329,38 @@ def _newton(gradient: Array, information: Array, dim: int) -> Array:
 
 
 def _advance(objective: _Objective, theta: Array, extent: Array) -> tuple[Array, Array]:
-    """Take one step; return where it leads, and what bounds the move of every linear predictor.
-
-    As ``|b'''| <= b''``, a part s of a Newton step that moves no linear predictor by more than M
-    lowers the objective by at least ``s - (e^{sM} - 1 - sM) / M^2`` squared Newton decrements
-    (Bach 2010). That is largest at ``s = log(1 + M) / M``, and still positive at s = 1 for M up to
-    1.79: so every step ascends wherever it starts, and no predictor moves by more than log(1 + M).
-    """
+    """Take one step; return where it leads, and what bounds the move of every predictor."""
     step = _newton(*objective.derivatives(theta), theta.shape[-1])
     moved = np.einsum("...j,...j->...", extent, abs(step))
-    if not moved.max() <= FULL_STEP:
-        step *= np.where(moved <= FULL_STEP, 1.0, np.log1p(moved) / moved)[..., None]
-    return theta + step, moved
+    return theta + _damped(step, moved), moved
+
+
+def _damped(step: Array, moved: Array) -> Array:
+    """Shorten the Newton steps that move some linear predictor by much.
+
+    As ``|b'''| <= b''``, a part s of a Newton step that moves no predictor by more than M raises
+    the log-likelihood by at least ``s - (e^{sM} - 1 - sM) / M^2`` squared Newton decrements (Bach
+    2010). That is largest at ``s = log(1 + M) / M``, and still positive at s = 1 for M up to 1.79:
+    so every step ascends wherever it starts, and no predictor moves by more than log(1 + M).
+    """
+    if moved.max() <= FULL_STEP:
+        return step
+    return step * np.where(moved <= FULL_STEP, 1.0, np.log1p(moved) / moved)[..., None]
 
 
 def _insist(
     family: Family,
     parts: Sequence[Part],
     theta: Array,
-    extent: Array,
-    tolerance: float = TOLERANCE,
+    tolerance: float = TOLERANCE / 10,  # cheap for so few
 ) -> Array:
     """Take the few that are left to convergence, or find that they have no maximum."""
-    found = np.full_like(theta, np.nan)
+    everything, found = parts, np.full_like(theta, np.nan)
     left = np.arange(theta.shape[0])
     for _ in range(MAX_STEPS):
-        theta, moved = _advance(_Objective(family, parts, float), theta, extent)
+        step = _newton(*_Objective(family, parts, float).derivatives(theta), theta.shape[-1])
+        moved = np.max([abs(step @ part.x).max(axis=-1) for part in parts], axis=0)
+        theta = theta + _damped(step, moved)
         done = moved[:, 0] <= tolerance
         found[left[done]] = theta[done]
         if done.all():
@@ -333,7 +372,15 @@ def _insist(
         if on.size == 0:
             break
         parts = [part.only(on, np.zeros_like(on)) for part in parts]
-        theta, extent, left = theta[on], extent[on], left[on]
+        theta, left = theta[on], left[on]
+    for i in np.flatnonzero(np.isfinite(found).all(axis=(1, 2))):
+        one = [part.only(np.array([i]), np.array([0])) for part in everything]
+        if max(float(abs(found[i] @ part.x).max()) for part in one) > SATURATED:
+            counted = [part for part in one if part.weight.any()]
+            x = np.concatenate([part.x[0].T for part in counted])
+            y = np.concatenate([part.y[0, 0] for part in counted])
+            if recedes(family, x, y):
+                found[i] = np.nan
     return found
 
 

@@ -128,6 +128,8 @@ def _factor(points: Array, rows: int, dim: int, intercept: bool) -> Array:
         for j in range(i + 1):
             u = points[:, place]
             place += 1
+            if j >= rows:
+                continue  # fewer rows than columns: what is left is zero
             if i > j:
                 factor[:, i, j] = ndtri(u)
             elif intercept and i == 0:

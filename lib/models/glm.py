@@ -193,7 +193,7 @@ class LogisticRegression(GeneralizedLinearModel):
 
     def __init__(self, theta: ArrayLike, *, intercept: bool = False, link: str = "logit") -> None:
         super().__init__(theta, intercept=intercept)
-        if link not in LINKS:
+        if not isinstance(link, str) or link not in LINKS:
             raise _validate.fail("link", f"one of {', '.join(LINKS)}", link)
         self.link = link
         self._probability = LINKS[link]
@@ -292,6 +292,8 @@ class PoissonRegression(GeneralizedLinearModel):
         return f"PoissonRegression({self.theta.tolist()}{constant}{extra})"
 
     def _real_labels(self, predictor: Array, rng: np.random.Generator) -> Array:
+        if predictor.max() > LARGEST_PREDICTOR:
+            raise _validate.fail("theta", "one whose mean counts stay below e^30", self.theta)
         mean = self.family.mean(predictor)
         if self.dispersion:
             mean = mean * rng.gamma(1 / self.dispersion, self.dispersion, mean.shape)

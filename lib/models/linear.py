@@ -229,7 +229,8 @@ class LinearRegression(Regression):
         Returns
         -------
         OneStep
-            By quasi-Monte Carlo, with its relative standard error, about 1e-5; exact at w = 0, 1.
+            By quasi-Monte Carlo, with its relative standard error: about 1e-5 at a hundred rows,
+            1e-3 at a handful. Exact at w = 0 and 1.
 
         Raises
         ------
@@ -248,11 +249,10 @@ class LinearRegression(Regression):
             size = (loop.n, loop.m, weights[inner], self.dim)
             noise[inner], kept[inner], error = one_step(*size, intercept=self.intercept)
         # on their own, synthetic rows keep the old error as it is, and real rows nothing of it
-        noise[weights == 0], noise[weights == 1] = (
-            self._alone(loop.m)[:state],
-            self._alone(loop.n)[:state],
-        )
-        kept[weights == 0] = np.eye(state)
+        if (weights == 0).any():
+            noise[weights == 0] = self._alone(loop.m)[:state]
+            kept[weights == 0] = np.eye(state)
+        noise[weights == 1] = self._alone(loop.n)[:state]
         return OneStep(noise, kept, error)
 
     def _alone(self, rows: int) -> Array:

@@ -73,7 +73,7 @@ class LinearChain(Model):
 
     def error(self, fit: Array, metric: str) -> Array:
         """Return the named quadratic form: see `lib.models.base.Model.error`."""
-        if metric not in self.forms:
+        if not isinstance(metric, str) or metric not in self.forms:
             raise _validate.fail("metric", f"one of {list(self.forms)}", metric)
         return np.asarray(np.einsum("...i,ij,...j->...", fit, self.forms[metric], fit))
 

@@ -127,12 +127,12 @@ def test_misspecification(browser: Browser, site: str) -> None:
     page.close()
 
 
-def test_a_size_is_chosen_by_the_slider(browser: Browser, site: str) -> None:
+def test_a_size_is_chosen(browser: Browser, site: str) -> None:
     page = visit(browser, site, "book/regression/linear").page
-    chart = chart_index(page, "place")
+    chart = chart_index(page, "rows")
     plane = LinearRegression([1.0, -1.0])
-    for place, n in ((0, 5), (5, 50)):
-        rows = [r for r in page_values(page, chart, {"place": place}, "which")]
+    for n in (5, 50):
+        rows = [r for r in page_values(page, chart, {"rows": n}, "which")]
         drawn = [row for row in rows if row["which"] == "error"]
         assert {row["size"] for row in drawn} == {n}
         w = np.array([row["w"] for row in drawn])
