@@ -101,6 +101,10 @@ def _mean_map() -> float:
     return float(brentq(lambda b: b * math.exp(b * b / 2) - goal, 0, 1))
 
 
+def _ten_times() -> float:
+    return float(brentq(lambda x: math.exp(x * x / 2) * (1 + x * x) - 10, 0, 3))
+
+
 @cache
 def _small_design() -> float:
     model = LinearRegression([1.0, 1.0, 1.0, 1.0])
@@ -152,9 +156,10 @@ EXERCISES: Mapping[str, Number | Formula] = {
         tolerance=0.001,
         slips={"that is the straight line in theta, not in tau": lambda: 1 - 0.7**5},
     ),
-    "linear-alone": Formula(lambda n, p: n / (n - p - 1), ((10, 2), (50, 7), (6, 1))),
+    "linear-alone": Formula(lambda p: 21 * (p + 1), ((1,), (4,), (30,))),
     "linear-best": Number(
         _small_design,
+        tolerance=0.015,
         slips={"that is the asymptotic weight; ten rows are few": lambda: optimal_weight(1)},
     ),
     "logistic-coin": Number(
@@ -162,24 +167,32 @@ EXERCISES: Mapping[str, Number | Formula] = {
         slips={
             "that is the error with real rows alone": lambda: 12 / 2000,
             "the information is that of a variance 1/4": lambda: optimal_weight(1) * 3 / 2000,
+            "the trace has three terms": lambda: optimal_weight(1) * 4 / 2000,
         },
     ),
     "logistic-trace": Formula(
-        lambda p, q0, q2: (p - 1) / q0 + 1 / q2, ((1, 0.2, 0.1), (5, 0.25, 0.01), (2, 0.1, 0.1))
+        lambda p, q0, q1, q2: (p - 1) / q0 + (q0 + q2) / (q0 * q2 - q1**2),
+        ((1, 0.2, 0.05, 0.1), (5, 0.25, 0.0, 0.01), (2, 0.1, -0.02, 0.1)),
     ),
-    "poisson-trace": Formula(
-        lambda length, p: (p - length**2 / (1 + length**2)) * math.exp(-(length**2) / 2),
-        ((1, 1), (0.3, 4), (2, 2)),
+    "poisson-along": Number(
+        _ten_times,
+        slips={
+            "that is ten times as many counts": lambda: math.sqrt(2 * math.log(10)),
+            "that is |theta| squared": lambda: _ten_times() ** 2,
+        },
     ),
     "poisson-rows": Number(
         lambda: 2000 * math.exp(-3),
-        slips={"the length of theta enters squared": lambda: 2000 * math.exp(-math.sqrt(3))},
+        slips={
+            "the length of theta enters squared": lambda: 2000 * math.exp(-math.sqrt(3)),
+            "that is divided by the mean count": lambda: 2000 * math.exp(-1.5),
+        },
     ),
     "sandwich-weight": Formula(
         lambda k, rho: optimal_weight(k / rho), ((1, 2.5), (0.2, 0.8), (3, 1))
     ),
     "sandwich-quasi": Number(
-        lambda: 2.0, tolerance=0.001, slips={"that is k / rho; the question is phi": lambda: 0.5}
+        lambda: 2.0, tolerance=0.001, slips={"that is k / rho; the question is s": lambda: 0.5}
     ),
     "adult-missing": Number(
         _rare_category_missing,
