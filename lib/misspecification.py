@@ -56,6 +56,8 @@ def maximum_likelihood(
         weight is negative, or the columns of X are linearly dependent.
     NoMaximumError
         If the likelihood has no maximum. (A subclass of ``ValueError``.)
+    ArithmeticError
+        If it has one that Newton's method does not reach in floating-point numbers.
 
     Examples
     --------
@@ -200,10 +202,10 @@ def _checked(
     if not isinstance(family, str) or family not in FAMILIES:
         raise _validate.fail("family", f"one of {', '.join(FAMILIES)}", family)
     kind = FAMILIES[family]
-    x = _validate.finite("X", X, "a matrix of finite numbers")
+    x = _validate.finite("X", _numbers(X), "a matrix of finite numbers")
     if x.ndim != 2 or not x.size:
         raise _validate.fail("X", "a matrix of at least one row and column", X)
-    labels = _validate.finite("y", y, "a vector of finite numbers")
+    labels = _validate.finite("y", _numbers(y), "a vector of finite numbers")
     if labels.shape != x.shape[:1]:
         raise _validate.fail("y", f"a vector of {len(x)} numbers, one a row of `X`", y)
     if kind.binary and not np.isin(labels, (0, 1)).all():
@@ -223,6 +225,15 @@ def _checked(
     return kind, x, labels, weight
 
 
+def _numbers(values: ArrayLike) -> ArrayLike:
+    """Take False and True for 0 and 1: labels and indicators often come so."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths, which the check that follows refuses
+        return values
+    return array.astype(float) if array.dtype == bool else values
+
+
 def _fit(family: Family, x: Array, y: Array, weight: Array) -> Array:
     found = maximise_one(family, x, y, weight)
     if found is not None:
@@ -230,4 +241,4 @@ def _fit(family: Family, x: Array, y: Array, weight: Array) -> Array:
     if recedes(family, x, y):
         why = "the covariates separate the labels" if family.binary else "the zero counts recede"
         raise NoMaximumError(f"the likelihood has no maximum: {why}")
-    raise ArithmeticError("Newton's method did not converge")  # pragma: no cover
+    raise ArithmeticError("the likelihood has a maximum, but Newton's method did not reach it")

@@ -7,8 +7,11 @@ own random numbers.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from lib import _validate
 from lib.loops import Loop
 from lib.models import Model
 from lib.models.glm import GeneralizedLinearModel
@@ -49,13 +52,13 @@ def settled_error(
     Returns
     -------
     Estimate
-        Unbiased for the same number as `lib.simulate`, with a standard error that is several times
-        smaller for the same work.
+        Unbiased for the same number as `lib.simulate` if no replicate is lost, with a standard
+        error that is several times smaller for the same work.
 
     Raises
     ------
     ValueError
-        As `lib.simulate`.
+        If the model is another, the loop has several weights, or as `lib.simulate`.
 
     Examples
     --------
@@ -67,63 +70,39 @@ def settled_error(
     >>> bool(estimate.standard_error < 0.01 * estimate.value)
     True
     """
-    first, second = np.random.SeedSequence(seed).generate_state(2)
-    options = {"metric": metric, "steps": steps, "burn_in": burn_in, "n_jobs": n_jobs}
-    chain = chain_error(model, loop, reps=reps * CHAINS, seed=int(first), **options)  # type: ignore[arg-type]
-    apart = difference(model, loop, reps=reps, seed=int(second), **options)  # type: ignore[arg-type]
+    if not isinstance(model, GeneralizedLinearModel):
+        raise _validate.fail("model", "a logistic or Poisson regression", model)
+    if not isinstance(loop, Loop) or (loop.grid is not None and loop.grid.size != 1):
+        raise _validate.fail("loop", "one of lib.loops, with a single weight", loop)
+    reps, seed = _validate.integer("reps", reps), _validate.integer("seed", seed, least=0)
+    first, second = np.random.SeedSequence(seed).generate_state(2).tolist()
+    options = Options(metric=metric, steps=steps, burn_in=burn_in, n_jobs=n_jobs)
+    chain = settled(LinearChain(model), loop, reps=reps * CHAINS, seed=first, options=options)
+    apart = settled(Linearized(model), loop, reps=reps, seed=second, options=options)
     error = float(np.hypot(chain.standard_error, apart.standard_error))
     return Estimate(chain.value + apart.value, error, apart.reps, apart.lost)
 
 
-def chain_error(
-    model: GeneralizedLinearModel,
-    loop: Loop,
-    *,
-    metric: str,
-    steps: int,
-    burn_in: int,
-    reps: int,
-    seed: int,
-    n_jobs: int,
-) -> Estimate:
-    """Estimate the error of the linear chain: see `settled_error`."""
-    return _settled(LinearChain(model), loop, metric, steps, burn_in, reps, seed, n_jobs)
+class Options(NamedTuple):
+    """What the simulations of an error have in common."""
+
+    metric: str
+    steps: int
+    burn_in: int
+    n_jobs: int
 
 
-def difference(
-    model: GeneralizedLinearModel,
-    loop: Loop,
-    *,
-    metric: str,
-    steps: int,
-    burn_in: int,
-    reps: int,
-    seed: int,
-    n_jobs: int,
-) -> Estimate:
-    """Estimate by how much the fits' error exceeds the linear chain's: see `settled_error`."""
-    return _settled(Linearized(model), loop, metric, steps, burn_in, reps, seed, n_jobs)
-
-
-def _settled(
-    model: Model,
-    loop: Loop,
-    metric: str,
-    steps: int,
-    burn_in: int,
-    reps: int,
-    seed: int,
-    n_jobs: int,
-) -> Estimate:
+def settled(model: Model, loop: Loop, *, reps: int, seed: int, options: Options) -> Estimate:
+    """Return the average error of a model over t = burn_in, ..., steps."""
     result = simulate(
         model,
         loop,
-        steps=steps,
+        steps=options.steps,
         reps=reps,
         seed=seed,
-        burn_in=burn_in,
-        n_jobs=n_jobs,
-        metrics=[metric],
+        burn_in=options.burn_in,
+        n_jobs=options.n_jobs,
+        metrics=[options.metric],
         progress=False,
     )
-    return result.estimate(metric)
+    return result.estimate(options.metric)

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from lib import _validate
@@ -252,8 +253,9 @@ def simulate(
     """Run a model in a loop and average its errors over replicates.
 
     With a grid of weights, all weights of a replicate share the real rows (so differences between
-    weights are sharper than the errors themselves) and each has synthetic rows of its own; in a
-    regression they share the covariates of the synthetic rows too, and the labels are their own.
+    weights are sharper than the errors themselves) and each has synthetic rows of its own. In a
+    regression they share the covariates of the synthetic rows too, and in a logistic or Poisson
+    regression random numbers behind the labels: errors of different weights are correlated.
 
     Parameters
     ----------
@@ -370,6 +372,21 @@ def _chunk(
     reps: int,
 ) -> Tallies:
     """Simulate one chunk of replicates."""
+    # how a sum is split depends on the number of threads, which workers have fewer of
+    with threadpool_limits(1, "blas"):
+        return _replicates(model, loop, steps, burn_in, metrics, seed, chunk, reps)
+
+
+def _replicates(
+    model: Model,
+    loop: Loop,
+    steps: int,
+    burn_in: int,
+    metrics: Mapping[str, str | Metric],
+    seed: int,
+    chunk: int,
+    reps: int,
+) -> Tallies:
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(chunk,))))
     shared = (1, reps)  # real rows are the same for every weight of the grid
     every = (1 if loop.grid is None else loop.grid.size, reps)

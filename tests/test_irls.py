@@ -520,3 +520,15 @@ def test_every_step_ascends_from_wherever_it_starts(family: Family, far: float) 
     assert (shift <= allowed * (1 + 1e-9)).all()
     if far >= 4:
         assert (moved > FULL_STEP).any()  # some were shortened
+
+
+@pytest.mark.parametrize("outlier", [1e4, 1e6])
+def test_one_row_far_away_does_not_hold_up_a_fit(outlier: float) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal(500)
+    y = (rng.random(500) < 1 / (1 + np.exp(-x))).astype(float)
+    x[0], y[0] = outlier, 1.0
+    design = np.column_stack([np.ones(500), x])
+    found = maximum_likelihood(design, y)
+    mean = 1 / (1 + np.exp(-design @ found))
+    assert abs(design.T @ (y - mean) / np.abs(design).sum(axis=0)).max() < 1e-9

@@ -29,6 +29,7 @@ from lib.models import _triangular as tri
 from lib.models._design import GaussianDesign
 from lib.models._irls import BINOMIAL, POISSON
 from lib.models.linearized import LinearChain, Linearized
+from lib.multilevel import settled_error
 from lib.simulate import LostReplicatesWarning, Simulation, simulate
 from lib.verify import MOST_LOST, Receipt
 from lib.weights import error_ratio, optimal_weight
@@ -1109,3 +1110,84 @@ def test_families_do_not_overflow() -> None:
     assert BINOMIAL.curvature(far).tolist() == [0, 0, 0, 0]
     assert BINOMIAL.cumulant(far).tolist() == [0, 0, 800, 1e4]
     assert POISSON.mean(far)[:2].tolist() == [0, 0]
+
+
+# --- what a careful reader of the code asked for -------------------------------------------------
+
+
+def test_large_samples_have_the_same_bits_with_any_number_of_workers() -> None:
+    """Sums of so many rows are split among threads, if these are not held to one."""
+    loop = FreshReal(n=50_000, m=30_000, w=[0.3, 0.6])
+    model = LogisticRegression([0.5] * 4)
+    one, two = (
+        simulate(model, loop, steps=2, reps=4, n_jobs=jobs, progress=False).path()
+        for jobs in (1, 2)
+    )
+    assert one.equals(two)
+
+
+@pytest.mark.parametrize("length", [0.0, 0.5, 3.0, 10.0, 60.0])
+def test_the_rule_for_batches_is_that_for_one(length: float) -> None:
+    for intercept in (False, True):
+        theta = np.array([0.5] * intercept + [0.6 * length, -0.8 * length])
+        model = LogisticRegression(theta, intercept=intercept)
+        found = tri.unpack(model.information_at(theta[None, None]), theta.size)[0, 0]
+        np.testing.assert_allclose(found, model.information, rtol=1e-6, atol=1e-14)
+
+
+def test_the_divergence_of_counts_in_closed_form() -> None:
+    # sum over x of a normal law by hand: E e^{x b} = e^{b^2 / 2}, slope e^{a^2 / 2} a
+    a, b = 1.0, 12.0
+    exact = np.exp(b**2 / 2) - np.exp(a**2 / 2) - np.exp(a**2 / 2) * a * (b - a)
+    found = PoissonRegression([a]).error(np.array([[[b]]]), "kl")
+    assert found.item() == pytest.approx(exact, rel=1e-12)
+
+
+def test_a_wrong_link_far_out_has_a_pseudo_truth() -> None:
+    model = LogisticRegression([30.0], intercept=True, link="cauchit")
+    # intercept only: the fit has the probability of the truth
+    mean = 0.5 + np.arctan(30.0) / np.pi
+    assert model.target.item() == pytest.approx(np.log(mean / (1 - mean)), rel=1e-8)
+
+
+def test_labels_that_are_all_but_certain_are_refused() -> None:
+    with pytest.raises(ValueError, match="`theta` must be one whose labels are not all but"):
+        LogisticRegression([40.0], intercept=True).sampling_noise(10, 10)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_least_squares_with_an_intercept_alone_is_a_mean(n: int) -> None:
+    model = LinearRegression([3.0], 2.0, intercept=True)
+    limit = model.theory(FreshReal(n=n, m=3, w=0.4))["theta"].limit()
+    assert limit == pytest.approx(4 / n * error_ratio(0.4, n / 3), rel=1e-12)
+
+
+def test_at_full_weight_a_lost_synthetic_sample_does_not_matter() -> None:
+    with pytest.warns(LostReplicatesWarning):
+        result = simulate(
+            LogisticRegression([1.0]), FreshReal(n=12, m=2, w=1.0), steps=10, reps=2000
+        )
+    lost = result.lost()["lost"].to_numpy()
+    # each generation is a new sample of 12 rows: the same risk as at t = 0, not a growing one
+    assert lost[-1] < 3 * lost[0]
+
+
+def test_settled_error_refuses_what_it_cannot_do() -> None:
+    loop, model = FreshReal(n=50, m=50, w=0.5), LogisticRegression([0.5])
+    with pytest.raises(ValueError, match="`model` must be a logistic or Poisson regression"):
+        settled_error(LinearRegression([1.0]), loop)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"`loop` must be one of lib\.loops, with a single weight"):
+        settled_error(model, FreshReal(n=50, m=50, w=[0.5, 0.6]))
+    with pytest.raises(ValueError, match="`seed`"):
+        settled_error(model, loop, seed=-1)
+    with pytest.raises(ValueError, match="`reps`"):
+        settled_error(model, loop, reps=0)
+
+
+def test_a_fixed_design_of_many_rows_costs_no_memory_for_each() -> None:
+    design = np.random.default_rng(0).standard_normal((20_000, 2))
+    model = LinearRegression([1.0, 1.0], design=design)
+    fit = np.random.default_rng(1).standard_normal((1, 50, 2))
+    direct = (((fit - model.theta) @ design.T) ** 2).mean(axis=-1) / 2
+    assert model.error(fit, "kl") == pytest.approx(direct, rel=1e-10)
+    assert not hasattr(model, "_rows")

@@ -11,7 +11,8 @@ import numpy as np
 from lib.loops import Loop
 from lib.models import Model
 from lib.models.glm import GeneralizedLinearModel
-from lib.multilevel import CHAINS, chain_error, difference
+from lib.models.linearized import LinearChain, Linearized
+from lib.multilevel import CHAINS, Options, settled
 from lib.simulate import Estimate, simulate
 
 
@@ -120,19 +121,15 @@ class LargeSampleExperiment:
         Estimate
         """
         seeds = np.random.SeedSequence(seed).generate_state(3).tolist()
-        options: dict[str, Any] = {
-            "metric": self.metric,
-            "steps": self.steps,
-            "burn_in": self.burn_in,
-            "n_jobs": n_jobs,
-        }
+        options = Options(self.metric, self.steps, self.burn_in, n_jobs)
         doubled = replace(self.loop, n=2 * self.loop.n, m=2 * self.loop.m)
         one, two = self._unit(self.loop), self._unit(doubled)
         many = reps * CHAINS
         # in its unit, the chain has the same error at both sizes
-        chain = chain_error(self.model, self.loop, reps=many, seed=seeds[0], **options)
-        near = difference(self.model, self.loop, reps=reps, seed=seeds[1], **options)
-        far = difference(self.model, doubled, reps=reps, seed=seeds[2], **options)
+        linear, coupled = LinearChain(self.model), Linearized(self.model)
+        chain = settled(linear, self.loop, reps=many, seed=seeds[0], options=options)
+        near = settled(coupled, self.loop, reps=reps, seed=seeds[1], options=options)
+        far = settled(coupled, doubled, reps=reps, seed=seeds[2], options=options)
         value = chain.value / one + 2 * far.value / two - near.value / one
         error = np.linalg.norm(
             [

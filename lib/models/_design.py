@@ -24,6 +24,9 @@ from lib.models import _triangular as tri
 Function = Callable[[Array], Array]
 """A function of the linear predictor, elementwise."""
 
+MOST_NODES = 1000
+"""Half the nodes of the rule for batches, enough for slopes of length 80."""
+
 PRECISION = 1e-12
 """Relative change at which a quadrature is taken to have converged."""
 
@@ -123,15 +126,15 @@ class GaussianDesign:
         return np.concatenate([moments[:1], slopes]) if self.intercept else slopes
 
     def expectation(self, functions: Function, theta: Array) -> Array:
-        """Return E[f(x'theta)] for a batch of theta, shape (..., d), with a fixed rule."""
-        return self._fixed(functions, theta, 0, nodes=200)[..., 0]
+        """Return E[f(x'theta)] for a batch of theta, shape (..., d), by one rule for all."""
+        return self._batch(functions, theta, 0)[..., 0]
 
     def outer_batch(self, functions: Function, theta: Array) -> Array:
-        """Return the lower entries of E[f(x'theta) x x'] for a batch of theta, with a fixed rule.
+        """Return the lower entries of E[f(x'theta) x x'] for a batch of theta, by one rule for all.
 
-        Shape (..., d (d + 1) / 2). With slopes of length 1.5 the rule is off by 1e-6 at most.
+        Shape (..., d (d + 1) / 2).
         """
-        moments = np.moveaxis(self._fixed(functions, theta, 2, nodes=48), -1, 0)
+        moments = np.moveaxis(self._batch(functions, theta, 2), -1, 0)
         slopes = self.split(theta)[1]
         with np.errstate(invalid="ignore", divide="ignore"):
             unit = slopes / np.sqrt((slopes**2).sum(axis=-1, keepdims=True))
@@ -148,13 +151,20 @@ class GaussianDesign:
                 entries[..., tri.entry(i, j)] = along + moments[0] * (i == j)
         return entries
 
-    def _fixed(self, functions: Function, theta: Array, order: int, *, nodes: int) -> Array:
-        """Return E[f(x'theta) s^j] for a batch of theta, shape (..., order + 1)."""
+    def _batch(self, functions: Function, theta: Array, order: int) -> Array:
+        """Return E[f(x'theta) s^j] for a batch of theta, shape (..., order + 1).
+
+        The trapezoidal rule, which converges exponentially for analytic functions: the step is a
+        fraction of 1 / |slopes|, in which a logistic curve bends, so that the relative error is
+        about 1e-8 whatever the length, up to `MOST_NODES`.
+        """
         constant, slopes = self.split(theta)
         length = np.sqrt((slopes**2).sum(axis=-1))
-        s, weights = hermite(nodes)
-        counts = weights > 1e-30
-        s, weights = s[counts], weights[counts]
+        longest = float(np.max(length, initial=0.0, where=np.isfinite(length)))
+        half = min(MOST_NODES, math.ceil(9 / min(0.5, 0.8 / max(longest, 1e-9))))
+        s = np.linspace(-9, 9, 2 * half + 1)
+        weights = np.exp(-(s**2) / 2)
+        weights /= weights.sum()
         at = np.asarray(constant)[..., None] + length[..., None] * s
         with np.errstate(invalid="ignore"):  # theta of a lost chain is NaN, and so is its moment
             values = functions(at)

@@ -122,10 +122,8 @@ class Part:
         that is lost.
     weight : ndarray, shape (1, weights)
         Total weight of the rows.
-    summands : ndarray, shape (replicates, d, rows)
-        x, times the rows' weights if they have any of their own.
     products : ndarray, shape (replicates, d (d + 1) / 2, rows)
-        x_i x_j, i >= j, times the same.
+        x_i x_j, i >= j.
     moment : ndarray, shape (replicates, weights, d)
         Mean of y x.
     score, information : ndarray, shape (replicates, weights, d) and (..., d (d + 1) / 2)
@@ -136,28 +134,25 @@ class Part:
     y: Array
     centre: Array
     weight: Array
-    summands: Array
     products: Array
     moment: Array
     score: Array
     information: Array
 
     @classmethod
-    def of(
-        cls, family: Family, x: Array, y: Array, centre: Array, *, each: Array | None = None
-    ) -> Part:
+    def of(cls, family: Family, x: Array, y: Array, centre: Array) -> Part:
         """Summarise rows: exactly what the fit needs, roughly what only starts it."""
         rows, columns = np.tril_indices(x.shape[-2])
-        summands = x if each is None else x * each
-        products = summands[:, rows] * x[:, columns]
-        moment = y @ summands.swapaxes(-1, -2) / x.shape[-1]
-        single, squares = summands.astype(np.float32), products.astype(np.float32)
-        seen: Any = single if summands is x else x.astype(np.float32)
-        mean = family.mean(centre.astype(np.float32) @ seen)
+        products = np.empty((len(x), rows.size, x.shape[-1]))
+        for place, (i, j) in enumerate(zip(rows, columns, strict=True)):
+            np.multiply(x[:, i], x[:, j], out=products[:, place])
+        moment = y @ x.swapaxes(-1, -2) / x.shape[-1]
+        single: Any = x.astype(np.float32)
+        squares: Any = products.astype(np.float32)
+        mean: Any = family.mean(centre.astype(np.float32) @ single)
         score = moment - mean @ single.swapaxes(-1, -2) / x.shape[-1]
         information = family.variance(mean) @ squares.swapaxes(-1, -2) / x.shape[-1]
-        one = np.ones((1, 1))
-        return cls(x, y, centre, one, summands, products, moment, score, information)
+        return cls(x, y, centre, np.ones((1, 1)), products, moment, score, information)
 
     def weighted(self, weight: Array) -> Part:
         """Return the same rows with their weight multiplied; `weight` has shape (weights, 1)."""
@@ -176,7 +171,6 @@ class Part:
             taken(self.y),
             taken(self.centre),
             taken(self.weight),
-            self.summands[replicate],
             self.products[replicate],
             taken(self.moment),
             taken(self.score),
@@ -194,10 +188,9 @@ class _Objective:
         self.terms = []
         for part in parts:
             x = part.x.astype(dtype, copy=False)
-            summands = x if part.summands is part.x else part.summands.astype(dtype, copy=False)
             products = part.products.astype(dtype, copy=False)
             share = (part.weight / x.shape[-1])[..., None]
-            self.terms.append((x, summands.swapaxes(-1, -2), products.swapaxes(-1, -2), share))
+            self.terms.append((x, x.swapaxes(-1, -2), products.swapaxes(-1, -2), share))
 
     def derivatives(self, theta: Array) -> tuple[Array, Array]:
         """Return the gradient and the lower entries of the negative Hessian."""
@@ -265,12 +258,47 @@ def maximise_one(family: Family, x: Array, y: Array, weight: Array) -> Array | N
     """
     # coordinates in which the covariates are orthonormal: neither units nor offsets matter
     basis, back = np.linalg.qr(x)
-    rows = np.ascontiguousarray(basis.T)[None] * len(x) ** 0.5
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        nowhere = np.zeros((1, 1, x.shape[1]))
-        part = Part.of(family, rows, y[None, None], nowhere, each=weight / weight.mean())
-        found = _insist(family, [part], nowhere, tolerance=1e-7)[0, 0]
-    return solve_triangular(back, found) * len(x) ** 0.5 if np.isfinite(found).all() else None
+    rows, share = basis * len(x) ** 0.5, weight / weight.max() / len(x)
+
+    def likelihood(predictor: Array) -> float:
+        return float(share @ (y * predictor - family.cumulant(predictor)))
+
+    theta, predictor = np.zeros(x.shape[1]), np.zeros(len(x))
+    with np.errstate(all="ignore"):
+        for _ in range(MAX_STEPS):
+            mean = family.mean(predictor)
+            gradient = rows.T @ (share * (y - mean))
+            information = (rows * (share * family.variance(mean))[:, None]).T @ rows
+            try:
+                step = np.linalg.solve(information, gradient)
+            except np.linalg.LinAlgError:
+                return None
+            move = rows @ step
+            if not np.isfinite(move).all():
+                return None
+            done = bool((abs(move) <= 1e-7 * (1 + abs(predictor))).all())
+            part = 1.0 if done else _backtrack(likelihood, predictor, move, gradient @ step)
+            theta, predictor = theta + part * step, predictor + part * move
+            if done or not part:
+                break
+            if family.binary and ((2 * y - 1) * predictor > 0).all():
+                return None
+    if not done or (abs(predictor).max() > SATURATED and recedes(family, x, y)):
+        return None
+    return np.asarray(solve_triangular(back, theta) * len(x) ** 0.5)
+
+
+def _backtrack(
+    likelihood: Callable[[Array], float], predictor: Array, move: Array, gain: float
+) -> float:
+    """Return the part of a step that raises the likelihood enough (Armijo), or 0 if none does."""
+    now, part = likelihood(predictor), 1.0
+    least = now - 1e-12 * abs(now)
+    while part > 1e-18:
+        if likelihood(predictor + part * move) >= least + 1e-4 * part * gain:
+            return part
+        part /= 2
+    return 0.0
 
 
 def recedes(family: Family, x: Array, y: Array) -> bool:
@@ -304,15 +332,17 @@ def recedes(family: Family, x: Array, y: Array) -> bool:
 
 def _start(parts: Sequence[Part], size: tuple[int, ...], dim: int) -> tuple[Array, Mask]:
     """Maximise the sum of the parts' quadratic approximations, each at its own centre."""
-    information = reduce(np.add, [p.weight[..., None] * p.information for p in parts])
+    information: Any = 0.0
     target: Any = 0.0
+    lost = np.zeros(size, dtype=bool)
     for p in parts:
         rows = [_row(p.information, i, dim) for i in range(dim)]
         pull = np.stack([(row * p.centre).sum(axis=-1) for row in rows], axis=-1)
-        target = target + p.weight[..., None] * (p.score + pull)
-    lost = np.zeros(size, dtype=bool)
-    for p in parts:
-        lost |= np.isnan(p.centre).any(axis=-1)
+        weight = p.weight[..., None]
+        # a part without weight takes no part, whatever became of the chain that it comes from
+        information = information + np.where(weight > 0, weight * p.information, 0)
+        target = target + np.where(weight > 0, weight * (p.score + pull), 0)
+        lost |= np.isnan(p.centre).any(axis=-1) & (p.weight > 0)
     theta = np.broadcast_to(_newton(target, information, dim), (*size, dim)).copy()
     hopeless = ~np.isfinite(theta).all(axis=-1)
     theta[hopeless] = 0.0
@@ -352,7 +382,6 @@ def _insist(
     family: Family,
     parts: Sequence[Part],
     theta: Array,
-    tolerance: float = TOLERANCE / 10,  # cheap for so few
 ) -> Array:
     """Take the few that are left to convergence, or find that they have no maximum."""
     everything, found = parts, np.full_like(theta, np.nan)
@@ -361,7 +390,7 @@ def _insist(
         step = _newton(*_Objective(family, parts, float).derivatives(theta), theta.shape[-1])
         moved = np.max([abs(step @ part.x).max(axis=-1) for part in parts], axis=0)
         theta = theta + _damped(step, moved)
-        done = moved[:, 0] <= tolerance
+        done = moved[:, 0] <= TOLERANCE / 10  # cheap for so few
         found[left[done]] = theta[done]
         if done.all():
             break

@@ -21,8 +21,13 @@ from scipy.stats import qmc
 
 from lib._validate import Array
 
-POINTS, SCRAMBLES = 12, 16
-"""2^12 Sobol points, scrambled 16 times: the scrambles differ by what is the quadrature's error."""
+SCRAMBLES = 16
+"""Sobol points are scrambled so often: the scrambles differ by what is the quadrature's error."""
+
+
+def _points(dim: int) -> int:
+    """Return the logarithm of the number of points in a scramble, fewer for large matrices."""
+    return 12 if dim <= 6 else 10 if dim <= 12 else 8
 
 
 class OneStep(NamedTuple):
@@ -36,7 +41,7 @@ class OneStep(NamedTuple):
         What it keeps of the state. Without an intercept the state is the squared error; with one,
         the squared error and that of the intercept.
     standard_error : float
-        Largest relative standard error of the quadrature over all entries.
+        Largest relative standard error of the quadrature, over the entries of the squared error.
     """
 
     noise: Array
@@ -104,12 +109,13 @@ def _diagonal(matrix: Array) -> Array:
     return np.asarray(np.diagonal(matrix, axis1=-2, axis2=-1))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def _pencils(n: int, m: int, dim: int, intercept: bool) -> _Pencils:
     count = dim * (dim + 1) // 2
     real, synthetic = [], []
     for scramble in range(SCRAMBLES):
-        points = qmc.Sobol(2 * count, rng=np.random.default_rng(scramble)).random_base2(POINTS)
+        sobol = qmc.Sobol(2 * count, rng=np.random.default_rng(scramble))
+        points = sobol.random_base2(_points(dim))
         points = np.clip(points, 1e-16, 1 - 1e-16)
         real.append(_factor(points[:, :count], n, dim, intercept))
         synthetic.append(_factor(points[:, count:], m, dim, intercept))

@@ -18,6 +18,9 @@ from lib.models.base import Status
 from lib.models.regression import Regression
 from lib.recursion import AffineRecursion, Recursion, SamplingNoise
 
+MOST_COLUMNS = 30
+"""Beyond it the quadrature of `LinearRegression.one_step` takes gigabytes."""
+
 
 @dataclass(frozen=True)
 class NormalEquations:
@@ -111,7 +114,8 @@ class LinearRegression(Regression):
         _validate.full_rank("design", x)
         self.design = x
         # with X = Q R and errors e, the fit is theta + R^{-1} Q'e
-        self._spread = np.linalg.inv(np.linalg.qr(x)[1]) * len(x) ** 0.5
+        self._factor = np.linalg.qr(x)[1] / len(x) ** 0.5
+        self._spread = np.linalg.inv(self._factor)
 
     def __repr__(self) -> str:
         fixed = "" if self.design is None else f", design of {len(self.design)} rows"
@@ -121,7 +125,8 @@ class LinearRegression(Regression):
     @property
     def needed(self) -> int:
         """Fewest rows whose fit has a finite expected error."""
-        return self.dim + 2 if self.design is None else 1
+        only_mean = self.dim == self.intercept
+        return self.dim + 2 if self.design is None and not only_mean else 1
 
     def check(self, loop: Loop) -> None:
         """Raise a ``ValueError`` if the loop has too few rows, or not multiples of the design's."""
@@ -175,7 +180,7 @@ class LinearRegression(Regression):
     def _divergence(self, fit: Array) -> Array:
         apart = fit - self.theta
         if self.design is not None:
-            apart = apart @ self.design.T / len(self.design) ** 0.5
+            apart = apart @ self._factor.T
         return np.asarray((apart**2).sum(axis=-1) / (2 * self.noise_sd**2))
 
     def status(self, loop: Loop) -> Status:
@@ -240,6 +245,9 @@ class LinearRegression(Regression):
         if self.design is not None or self.status(loop) == "asymptotic":
             raise _validate.fail("loop", "one with new random designs at every generation", loop)
         self.check(loop)
+        if self.dim > MOST_COLUMNS:
+            allowed = f"at most {MOST_COLUMNS} for this quadrature; see asymptotic_theory"
+            raise _validate.fail("theta", f"of length {allowed}", self.theta)
         weights = np.zeros(1) if loop.grid is None else loop.grid
         inner = (weights > 0) & (weights < 1)
         state = 2 if self.intercept and self.dim > 1 else 1
@@ -258,6 +266,7 @@ class LinearRegression(Regression):
     def _alone(self, rows: int) -> Array:
         """Return the exact error of a fit to rows alone, and of its intercept: variance 1."""
         slopes = self.dim - self.intercept
-        each = 1 / (rows - slopes - 1 - self.intercept)  # the mean of an inverse Wishart matrix
+        # the mean of an inverse Wishart matrix
+        each = 1 / (rows - slopes - 1 - self.intercept) if slopes else 0.0
         constant = (1 + slopes * each) / rows if self.intercept else 0.0
         return np.array([constant + slopes * each, constant])

@@ -44,7 +44,7 @@ class LinearChain(Model):
 
     def __init__(self, model: GeneralizedLinearModel) -> None:
         information = model.information
-        self.synthetic = np.linalg.inv(information)
+        self.synthetic = model.inverse_information
         self.real = self.synthetic @ model.score_covariance @ self.synthetic
         self.forms = _forms(information)
         self.dim = model.dim
@@ -123,7 +123,7 @@ class Linearized(Model):
     def __init__(self, model: GeneralizedLinearModel) -> None:
         self.model = model
         information = model.information
-        self._inverse = np.linalg.inv(information)
+        self._inverse = model.inverse_information
         self._half = np.linalg.inv(np.linalg.cholesky(information)).T
         self._forms = _forms(information)
 
