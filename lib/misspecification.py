@@ -62,7 +62,8 @@ def maximum_likelihood(
     Examples
     --------
     >>> from lib.misspecification import maximum_likelihood
-    >>> maximum_likelihood([[1], [1], [1], [1]], [1, 1, 1, 0]).round(6).tolist()
+    >>> X, y = [[1], [1], [1], [1]], [1, 1, 1, 0]
+    >>> maximum_likelihood(X, y).round(6).tolist()
     [1.098612]
     """
     kind, x, labels, weight = _checked(X, y, family, sample_weight)

@@ -66,7 +66,8 @@ def settled_error(
     >>> from lib.models import LogisticRegression
     >>> from lib.multilevel import settled_error
     >>> loop = FreshReal(n=200, m=200, w=0.6)
-    >>> estimate = settled_error(LogisticRegression([0.5, -0.5]), loop, steps=40, reps=100)
+    >>> model = LogisticRegression([0.5, -0.5])
+    >>> estimate = settled_error(model, loop, steps=40, reps=100)
     >>> bool(estimate.standard_error < 0.01 * estimate.value)
     True
     """

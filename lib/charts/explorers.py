@@ -233,7 +233,7 @@ def misspecification_explorer() -> Any:
     rho = _slider("rho", "rho ", 2.8, 0.2, 6, 0.1)
     k = _slider("k", "k = n/m ", 1, 0.1, 4, 0.1)
     x: Any = alt.datum.w
-    names = ["model wrong: rho", "model right: rho = 1"]
+    names = ["wrong model", "right model"]
     across = _weight_axis()
     up = alt.Y("error:Q").title("error (n rows of the model = 1)").scale(domain=[0, 4])
     curves = (
