@@ -361,20 +361,11 @@ def _merge(chunks: Iterable[Tallies], bar: tqdm[Any]) -> Tallies:
     return total
 
 
-def _chunk(
-    model: Model,
-    loop: Loop,
-    steps: int,
-    burn_in: int,
-    metrics: Mapping[str, str | Metric],
-    seed: int,
-    chunk: int,
-    reps: int,
-) -> Tallies:
-    """Simulate one chunk of replicates."""
+def _chunk(*arguments: Any) -> Tallies:
+    """Simulate one chunk of replicates, with the arguments of `_replicates`."""
     # how a sum is split depends on the number of threads, which workers have fewer of
     with threadpool_limits(1, "blas"):
-        return _replicates(model, loop, steps, burn_in, metrics, seed, chunk, reps)
+        return _replicates(*arguments)
 
 
 def _replicates(
