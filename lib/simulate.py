@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -305,10 +305,7 @@ def simulate(
     >>> result.summary().columns.tolist()
     ['metric', 'w', 'error', 'standard_error']
     """
-    if not isinstance(model, Model):
-        raise _validate.fail("model", "one of lib.models", model)
-    if not isinstance(loop, Loop):
-        raise _validate.fail("loop", "one of lib.loops", loop)
+    _known(model, loop)
     steps, reps = _validate.integer("steps", steps), _validate.integer("reps", reps)
     seed = _validate.integer("seed", seed, least=0)
     burn_in = 3 * steps // 4 if burn_in is None else _validate.integer("burn_in", burn_in, least=0)
@@ -379,21 +376,33 @@ def _replicates(
     reps: int,
 ) -> Tallies:
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(chunk,))))
-    shared = (1, reps)  # real rows are the same for every weight of the grid
     every = (1 if loop.grid is None else loop.grid.size, reps)
-    first = training = model.draw(loop.n, shared, rng)
-    fit = model.fit(training)
     paths: dict[str, list[_Tally]] = {metric: [] for metric in metrics}
     steady = {metric: np.zeros(every) for metric in metrics}
-
-    def record(t: int) -> None:
+    for t, fit in enumerate(_generations(model, loop, steps, reps, rng)):
         for metric, error in metrics.items():
             values = model.error(fit, error) if isinstance(error, str) else error(fit)
             paths[metric].append(_Tally.of(np.broadcast_to(values, every)))
             if t >= burn_in:
                 steady[metric] += values
+    return {
+        metric: (
+            _Tally.of(steady[metric] / (steps - burn_in + 1)),
+            _Tally.stack(path),
+        )
+        for metric, path in paths.items()
+    }
 
-    record(0)
+
+def _generations(
+    model: Model, loop: Loop, steps: int, reps: int, rng: np.random.Generator
+) -> Iterator[Any]:
+    """Yield a batch of fits for t = 0, ..., steps: the loop itself."""
+    shared = (1, reps)  # real rows are the same for every weight of the grid
+    every = (1 if loop.grid is None else loop.grid.size, reps)
+    first = training = model.draw(loop.n, shared, rng)
+    fit = model.fit(training)
+    yield fit
     draw: dict[Source, Callable[[], Any]] = {
         Source.FRESH: lambda: model.draw(loop.n, shared, rng),
         Source.FIRST: lambda: first,
@@ -407,11 +416,55 @@ def _replicates(
         ]
         training = model.mix(parts)
         fit = model.fit(training)
-        record(t)
-    return {
-        metric: (
-            _Tally.of(steady[metric] / (steps - burn_in + 1)),
-            _Tally.stack(path),
-        )
-        for metric, path in paths.items()
-    }
+        yield fit
+
+
+def chains(
+    model: Model, loop: Loop, *, steps: int, reps: int = 1, seed: int = 1
+) -> Iterator[Any]:
+    """Run a few chains and look at their fits, which `simulate` does not keep.
+
+    Parameters
+    ----------
+    model : Model
+        Any of `lib.models`.
+    loop : Loop
+        Any of `lib.loops`.
+    steps : int
+        Generations after the first fit.
+    reps : int, optional
+        Independent chains, all in memory.
+    seed : int, optional
+        Not negative.
+
+    Yields
+    ------
+    fit
+        The batch of fits at t = 0, ..., steps, as the model keeps it.
+
+    Raises
+    ------
+    ValueError
+        If steps or reps < 1, the seed is negative, or the loop has too few rows for the model.
+
+    Examples
+    --------
+    >>> from lib import FullySynthetic
+    >>> from lib.models import Categorical
+    >>> from lib.simulate import chains
+    >>> model = Categorical([0.5, 0.5])
+    >>> [fit.shape for fit in chains(model, FullySynthetic(n=4, m=4), steps=1)]
+    [(1, 1, 2), (1, 1, 2)]
+    """
+    _known(model, loop)
+    steps, reps = _validate.integer("steps", steps), _validate.integer("reps", reps)
+    rng = np.random.default_rng(_validate.integer("seed", seed, least=0))
+    model.check(loop)
+    return _generations(model, loop, steps, reps, rng)
+
+
+def _known(model: Model, loop: Loop) -> None:
+    if not isinstance(model, Model):
+        raise _validate.fail("model", "one of lib.models", model)
+    if not isinstance(loop, Loop):
+        raise _validate.fail("loop", "one of lib.loops", loop)
