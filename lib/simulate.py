@@ -419,9 +419,7 @@ def _generations(
         yield fit
 
 
-def chains(
-    model: Model, loop: Loop, *, steps: int, reps: int = 1, seed: int = 1
-) -> Iterator[Any]:
+def chains(model: Model, loop: Loop, *, steps: int, reps: int = 1, seed: int = 1) -> Iterator[Any]:
     """Run a few chains and look at their fits, which `simulate` does not keep.
 
     Parameters

@@ -2,15 +2,20 @@
 
 from lib.models.base import Model
 from lib.models.categorical import Categorical
+from lib.models.empirical import EmpiricalCDF
 from lib.models.gaussian import Gaussian
 from lib.models.glm import LogisticRegression, PoissonRegression
+from lib.models.kernel import KernelDensity, NormalMixture
 from lib.models.linear import LinearRegression
 
 __all__ = [
     "Categorical",
+    "EmpiricalCDF",
     "Gaussian",
+    "KernelDensity",
     "LinearRegression",
     "LogisticRegression",
     "Model",
+    "NormalMixture",
     "PoissonRegression",
 ]
