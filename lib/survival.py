@@ -22,7 +22,7 @@ MOST_ROWS = 2000
 
 
 def surviving_rows(n: int, m: int, steps: int) -> Array:
-    """Return the expected number of different real rows that have copies, trained on synthetic rows alone.
+    """Return the expected number of different real rows in a fully synthetic generation.
 
     Backwards in time each of m rows picks its parent among m rows of the generation before, and in
     the first generation among n real rows: the number of different ancestors is a Markov chain.
@@ -181,7 +181,7 @@ def _rows(name: str, value: int) -> int:
 
 
 def extinction(steps: int, mean: float = 1.0) -> Array:
-    r"""Return the probability that one row of a rare category has no copies left after t generations.
+    r"""Return the probability that a row of a rare category has no copies after t generations.
 
     In a large sample a row has a Poisson number of copies: a branching process, in which
     :math:`q_t = e^{\mu(q_{t-1} - 1)}`, :math:`q_0 = 0`. For mean 1, :math:`1 - q_t \sim 2/t`.

@@ -10,12 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from lib.claims.base import Claim, Experiment, LargeSampleExperiment
+from lib.claims.base import Claim, Experiment, ExtrapolatedExperiment, LargeSampleExperiment
 from lib.claims.frequencies import frequency_claims
 from lib.claims.gaussian import covariance_claims, mean_claims
+from lib.claims.nonparametric import cdf_claims, kernel_claims, loss_claims
 from lib.claims.regression import likelihood_claims, linear_claims, misspecification_claims
 
-__all__ = ["Claim", "Experiment", "LargeSampleExperiment", "claim", "claims"]
+__all__ = [
+    "Claim",
+    "Experiment",
+    "ExtrapolatedExperiment",
+    "LargeSampleExperiment",
+    "claim",
+    "claims",
+]
 
 
 @cache
@@ -27,6 +35,9 @@ def claims() -> Mapping[str, Claim]:
         *likelihood_claims(),
         *linear_claims(),
         *misspecification_claims(),
+        *cdf_claims(),
+        *loss_claims(),
+        *kernel_claims(),
         *frequency_claims(),
     ]
     return {one.id: one for one in everything}

@@ -82,6 +82,49 @@ class Experiment:
 
 
 @dataclass(frozen=True)
+class ExtrapolatedExperiment:
+    """The limit of a number for large samples, from two sizes.
+
+    With n rows the number is off by a term of order 1/sqrt(n). It is simulated at n and at 4n, and
+    twice the latter minus the former has no such term (Richardson).
+
+    Parameters
+    ----------
+    near, far : Experiment
+        The same at n and at 4n rows.
+    """
+
+    near: Experiment
+    far: Experiment
+
+    @property
+    def metric(self) -> str | Callable[[Any], np.ndarray]:
+        """The metric of both."""
+        return self.near.metric
+
+    def run(self, *, seed: int, reps: int, n_jobs: int) -> Estimate:
+        """Simulate.
+
+        Parameters
+        ----------
+        seed, n_jobs : int
+            As for `lib.simulate`.
+        reps : int
+            Replicates at each size.
+
+        Returns
+        -------
+        Estimate
+        """
+        seeds = np.random.SeedSequence(seed).generate_state(2).tolist()
+        near = self.near.run(seed=seeds[0], reps=reps, n_jobs=n_jobs)
+        far = self.far.run(seed=seeds[1], reps=reps, n_jobs=n_jobs)
+        error = float(np.hypot(2 * far.standard_error, near.standard_error))
+        lost = near.lost + far.lost
+        return Estimate(2 * far.value - near.value, error, min(near.reps, far.reps), lost)
+
+
+@dataclass(frozen=True)
 class LargeSampleExperiment:
     """The limit error of a generalized linear model for large samples, in its own unit.
 
@@ -164,7 +207,7 @@ class Claim:
         Label of the theorem in the book, and the page it stands on.
     predicted : callable
         Returns the predicted number.
-    experiment : Experiment or LargeSampleExperiment
+    experiment : Experiment, ExtrapolatedExperiment or LargeSampleExperiment
         How the number is simulated.
     reps : int
         Replicates that make the check fine enough for its resolution.
@@ -180,7 +223,7 @@ class Claim:
     theorem: str
     page: str
     predicted: Callable[[], float]
-    experiment: Experiment | LargeSampleExperiment
+    experiment: Experiment | ExtrapolatedExperiment | LargeSampleExperiment
     reps: int
     wrong: Mapping[str, Callable[[], float]] = field(default_factory=dict)
     resolution: float = 0.02

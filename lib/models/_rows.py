@@ -66,11 +66,6 @@ def _concatenate(blocks: Sequence[Block], size: tuple[int, ...] = (1, 1)) -> Arr
     )
 
 
-def pool(rows: Rows) -> Array:
-    """Return the values of all blocks side by side, shape (weights or 1, replicates, rows)."""
-    return _concatenate(rows)
-
-
 def resample(rows: Rows, m: int, size: tuple[int, int], rng: np.random.Generator) -> Array:
     """Draw m rows of each sample with replacement, each with its weight as probability.
 

@@ -320,7 +320,7 @@ class KernelDensity(Model):
             psi: Any = 0.0
             for block, now, by in zip(fit, turning, turn, strict=True):
                 psi = psi + block.weight * now.mean(axis=-1)
-                now *= by
+                np.multiply(now, by, out=now)
             apart = kappa[j] * psi - phi[j]
             total = total + (apart.real**2 + apart.imag**2 - kappa[j] ** 2 * squares)
         noise = squares * self._kernel.roughness / self.bandwidth
