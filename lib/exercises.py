@@ -16,6 +16,7 @@ from lib import _validate
 from lib.data import adult_counts
 from lib.loops import FreshReal
 from lib.models import LinearRegression
+from lib.models.kernel import bandwidth_rule
 from lib.weights import error_ratio, optimal_weight
 
 
@@ -193,6 +194,42 @@ EXERCISES: Mapping[str, Number | Formula] = {
     ),
     "sandwich-quasi": Number(
         lambda: 2.0, tolerance=0.001, slips={"that is k / rho; the question is s": lambda: 0.5}
+    ),
+    "cdf-half": Number(
+        lambda: 68.0,
+        tolerance=0.001,
+        slips={"the first fit is a sample too": lambda: 69.0},
+    ),
+    "cdf-best": Formula(
+        lambda n, m: optimal_weight(n / m, contraction=1 - 1 / m),
+        ((20, 20), (7, 2), (3, 300), (1000, 50)),
+    ),
+    "loss-half": Number(
+        lambda: 2 / math.log(2),
+        slips={"ln 2 divides": lambda: 2 * math.log(2)},
+    ),
+    "loss-rows": Formula(
+        lambda p, eps, memory: math.log(1 / eps) / (memory * p),
+        ((0.001, 0.01, 1.75), (0.2, 0.5, 1.0), (1e-5, 1e-6, 4.9)),
+    ),
+    "kde-variance": Number(
+        lambda: 3.0,
+        slips={
+            "that is smoothed once": lambda: 1.5,
+            "w is the weight on the real rows": lambda: 1 + 0.5 / 0.75,
+        },
+    ),
+    "kde-bandwidth": Number(
+        lambda: bandwidth_rule(0.5).bandwidth * (4 / 3 / 5000) ** 0.2 * 2,
+        slips={
+            "that is the bandwidth for real rows alone": lambda: (4 / 3 / 5000) ** 0.2 * 2,
+            "the bandwidth has the unit of the rows": lambda: (
+                bandwidth_rule(0.5).bandwidth * (4 / 3 / 5000) ** 0.2
+            ),
+            "that is the factor for k = 1": lambda: (
+                bandwidth_rule(1).bandwidth * (4 / 3 / 5000) ** 0.2 * 2
+            ),
+        },
     ),
     "adult-missing": Number(
         _rare_category_missing,

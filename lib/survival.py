@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
+from scipy.special import gammaln, xlog1py, xlogy
 
 from lib import _validate
 from lib._validate import Array
@@ -164,7 +165,11 @@ def _fresh_loss(p: float, loop: FreshReal, w: float, steps: int, ever: bool) -> 
 
 def _binomial(rows: int, p: Array) -> Array:
     """Return the law of a count among `rows` rows: row i is for the probability p[i]."""
-    return np.asarray(stats.binom.pmf(np.arange(rows + 1), rows, np.minimum(p, 1.0)[:, None]))
+    count, chance = np.arange(rows + 1.0), np.clip(p, 0.0, 1.0)[:, None]
+    # as scipy.stats.binom.pmf, ten times as fast: these matrices are all that takes time
+    choices = gammaln(rows + 1) - gammaln(count + 1) - gammaln(rows - count + 1)
+    exponent: Any = choices + xlogy(count, chance) + xlog1py(rows - count, -chance)
+    return np.asarray(np.exp(exponent))
 
 
 def _single_weight(loop: Loop) -> float:

@@ -140,3 +140,75 @@ def likelihood_fit(family: Any) -> Fit:
         return np.asarray(sm.GLM(y, x, family, var_weights=weight * len(y)).fit().params)
 
     return fit
+
+
+def rows_draw(rng: np.random.Generator, noise: Callable[[int], Rows] | None = None) -> Draw:
+    """Return a function that draws rows from a scipy distribution, or from weighted rows.
+
+    With `noise`, rows that are drawn from rows are moved by so many draws of it.
+    """
+
+    def draw(law: Any, rows: int) -> Rows:
+        if hasattr(law, "rvs"):
+            return np.asarray(law.rvs(size=rows, random_state=rng), dtype=float)
+        values, weight = law
+        # the sum of weights is 1 up to rounding, which `choice` checks
+        drawn = rng.choice(values, size=rows, p=weight / weight.sum())
+        return drawn if noise is None else drawn + noise(rows)
+
+    return draw
+
+
+def rows_fit(parts: Parts) -> tuple[Rows, Rows]:
+    """Keep all rows, and the weight of each."""
+    values = np.concatenate([rows for _, rows in parts])
+    weight = np.concatenate([np.full(len(rows), weight / len(rows)) for weight, rows in parts])
+    return values, weight
+
+
+def step_function(fit: tuple[Rows, Rows], x: float) -> float:
+    """Return the weight of the rows up to x."""
+    values, weight = fit
+    return float(weight[values <= x].sum())
+
+
+def cdf_error(fit: tuple[Rows, Rows], law: Any) -> float:
+    """Integral of (F_t - F)^2 dF for a continuous F: the square is multiplied out.
+
+    With u = F(x) the integral of 1{u_i <= v} 1{u_j <= v} is 1 - max(u_i, u_j), that of
+    1{u_i <= v} v is (1 - u_i^2)/2, and that of v^2 is 1/3.
+    """
+    values, weight = fit
+    u = law.cdf(values)
+    total = weight @ (1 - np.maximum(u[:, None], u)) @ weight
+    return float(total - weight @ (1 - u**2) + 1 / 3)
+
+
+def cdf_supremum(fit: tuple[Rows, Rows], law: Any) -> float:
+    """Largest distance of F_t and a continuous F: at a row, or just before it."""
+    values, weight = fit
+    return max(
+        max(abs(step_function(fit, x) - u), abs(weight[values < x].sum() - u))
+        for x, u in zip(values, law.cdf(values), strict=True)
+    )
+
+
+def discrete_errors(fit: tuple[Rows, Rows], law: Any, support: Rows) -> tuple[float, float]:
+    """Sum of p (F_t - F)^2 and largest |F_t - F| over all values of a discrete distribution."""
+    apart = np.array([step_function(fit, x) for x in support]) - law.cdf(support)
+    return float((law.pmf(support) * apart**2).sum()), float(abs(apart).max())
+
+
+def kernel_errors(
+    fit: tuple[Rows, Rows], h: float, kernel: Callable[[Rows], Rows], x: Rows, truth: Rows
+) -> tuple[float, float]:
+    """Integrated squared error and second moment of a kernel density estimate, on a fine grid.
+
+    `truth` holds the true density, of mean 0, at the equally spaced `x`.
+    """
+    values, weight = fit
+    density = np.zeros(len(x))
+    for value, share in zip(values, weight, strict=True):
+        density += share * kernel((x - value) / h) / h
+    step = x[1] - x[0]
+    return float(((density - truth) ** 2).sum() * step), float((density * x**2).sum() * step)

@@ -18,6 +18,8 @@ QUANTILES = pd.DataFrame(
 )
 COUNTS = pd.DataFrame({"name": ["x", "y"], "count": [3, 2]})
 SIZES = pd.DataFrame({"size": [5, 9], "w": [0.5, 0.5], "error": [1.0, 0.8], "asymptotic": 0.7})
+CURVES = pd.DataFrame({"series": ["a", "b"], "x": [0.5, 0.5], "value": [1.0, 0.8]})
+HEIGHTS = pd.DataFrame({"t": [0, 0, 2, 2], "x": [0, 1, 0, 1], "truth": 0.5, "fit": 0.4})
 PATHS = pd.DataFrame({"n": [5, 9], "t": [0, 0], "series": ["a", "b"], "value": [1.0, 0.8]})
 MADE = {
     "loops_explorer": charts.loops_explorer,
@@ -41,6 +43,15 @@ MADE = {
         POINTS, y_title="e", description="d" * 50, rule=1.0
     ),
     "quantile_paths": lambda: charts.quantile_paths(QUANTILES, y_title="e", description="d" * 50),
+    "contraction_explorer": charts.contraction_explorer,
+    "loss_explorer": charts.loss_explorer,
+    "frequency_explorer": charts.frequency_explorer,
+    "generation_explorer": lambda: charts.generation_explorer(
+        HEIGHTS, x_title="x", y_title="f", description="d" * 50, steps=True
+    ),
+    "curves": lambda: charts.curves(
+        CURVES, x="x", x_title="x", y_title="v", description="d" * 50, log=True, domain=(0, 1)
+    ),
     "bars": lambda: charts.bars(COUNTS, x="count", y="name", x_title="n", description="d" * 50),
 }
 

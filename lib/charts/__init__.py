@@ -6,8 +6,12 @@ evaluated in the page. Every chart has a description, its text alternative.
 
 from lib.charts._theme import GOLD, GREY, REAL, SYNTHETIC, theme
 from lib.charts.explorers import (
+    contraction_explorer,
     covariance_explorer,
+    frequency_explorer,
+    generation_explorer,
     loops_explorer,
+    loss_explorer,
     mean_explorer,
     misspecification_explorer,
     size_explorer,
@@ -16,6 +20,7 @@ from lib.charts.explorers import (
 from lib.charts.simulations import (
     bars,
     coupled_paths,
+    curves,
     quantile_paths,
     simulated_paths,
     theory_and_simulation,
@@ -27,9 +32,14 @@ __all__ = [
     "REAL",
     "SYNTHETIC",
     "bars",
+    "contraction_explorer",
     "coupled_paths",
     "covariance_explorer",
+    "curves",
+    "frequency_explorer",
+    "generation_explorer",
     "loops_explorer",
+    "loss_explorer",
     "mean_explorer",
     "misspecification_explorer",
     "quantile_paths",

@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from lib import weights
+from lib import survival, weights
 from lib.charts._theme import (
     GOLD,
     GREY,
@@ -358,3 +358,181 @@ def size_explorer(
         x=alt.XDatum(1), y=alt.YDatum(0.95 * top), text="label:N"
     )
     return _finish(alt.layer(lines, point, words), description, height=320)
+
+
+def contraction_explorer() -> Any:
+    """Draw the exact error of a distribution function against w, with sliders for n and m."""
+    n = _slider("n", "real rows n ", 10, 1, 200, 1)
+    m = _slider("m", "synthetic rows m ", 5, 1, 200, 1)
+    x: Any = alt.datum.w
+    names = ["exact", "without 1 - 1/m"]
+    across = _weight_axis()
+    up = alt.Y("error:Q").title("error (real data alone = 1)").scale(domain=[0, 2])
+    curves = (
+        alt.Chart(alt.sequence(0.01, 1.001, 0.01, as_="w"), name="curves")
+        .transform_calculate(
+            **_js(
+                exact=weights._error_ratio(x, n / m, 1 - 1 / m),
+                without=weights._error_ratio(x, n / m),
+            )
+        )
+        .transform_fold(["exact", "without"], as_=["which", "error"])
+        .transform_calculate(series=f"datum.which == 'exact' ? '{names[0]}' : '{names[1]}'")
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(
+            across,
+            up,
+            _colour(names, [REAL, GREY]),
+            alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [6, 3]]),
+        )
+        .add_params(n, m)
+    )
+    marks = (
+        alt.Chart(alt.sequence(0, 1, as_="i"))
+        .transform_calculate(**_js(w=weights._optimal_weight(n / m, 1 - 1 / m)))
+        .transform_calculate(**_js(error=weights._error_ratio(x, n / m, 1 - 1 / m)))
+        .transform_calculate(
+            label="'◆ best: w = ' + format(datum.w, '.4f') + "
+            "', error ' + format(datum.error, '.4f')"
+        )
+    )
+    point = marks.mark_point(
+        filled=True, size=110, opacity=1, shape="diamond", color=GOLD, clip=True
+    ).encode(across, up)
+    words = marks.mark_text(align="right", fontSize=14).encode(
+        x=alt.XDatum(1), y=alt.YDatum(1.9), text="label:N"
+    )
+    return _finish(
+        alt.layer(curves, point, words),
+        "Line chart: limit error of a distribution function against the weight w, exact and by the "
+        "formula without the factor 1 - 1/m, with sliders for n and m. The exact curve lies below "
+        "the other, most of all for few synthetic rows and small w; its lowest point, marked, lies "
+        "slightly to the left and has a height equal to its own weight.",
+        height=320,
+    )
+
+
+def loss_explorer() -> Any:
+    """Draw how likely a rare category is lost by generation, with sliders for np, w and k."""
+    rows = _slider("rows", "expected real rows np ", 3, 0.2, 10, 0.2)
+    w = _slider("w", "weight w ", 0.62, 0.05, 0.95, 0.01)
+    k = _slider("k", "k = n/m ", 1, 0.1, 4, 0.1)
+    extinct: Any = alt.datum.extinct
+    exp = alt.expr.exp
+    fields = {
+        "synthetic": "fully synthetic",
+        "kept": "accumulate, fixed real",
+        "fresh": "fresh real, long run",
+    }
+    names = list(fields.values())
+    # what one row's family has come to after t - 1 further generations, from the library
+    table = pd.DataFrame({"t": range(1, 61), "extinct": survival.extinction(59)})
+    chart = (
+        alt.Chart(table, name="curves")
+        .transform_calculate(
+            **_js(
+                synthetic=exp(-rows * (1 - exp((1 / k) * (extinct - 1)))),
+                kept=exp(-rows),
+                fresh=exp(-rows * survival._memory(w, k, exp, survival.TERMS)),
+            )
+        )
+        .transform_fold(list(fields), as_=["field", "chance"])
+        .transform_calculate(series=f"{json.dumps(fields)}[datum.field]")
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(
+            alt.X("t:Q").title("generation t").scale(nice=False),
+            alt.Y("chance:Q").title("probability that it is lost").scale(domain=[0, 1]),
+            _colour(names, [SYNTHETIC, GOLD, REAL]),
+            alt.StrokeDash("series:N").scale(domain=names, range=[[6, 3], [2, 2], [1, 0]]),
+            tooltip=["series:N", "t:Q", alt.Tooltip("chance:Q", format=".4f")],
+        )
+        .add_params(rows, w, k)
+    )
+    return _finish(
+        chart,
+        "Line chart: probability that a rare category has no weight left in the fit, against the "
+        "generation, for large samples, with sliders for its expected number of real rows, the "
+        "weight w and k. Fully synthetic training loses it sooner or later; accumulated and fixed "
+        "real rows have lost it at the start or never; with fresh real rows it is missing less "
+        "often than from real rows alone.",
+    )
+
+
+def frequency_explorer() -> Any:
+    """Draw the best weight for each frequency of a kernel density, with a slider for k."""
+    k = _slider("k", "k = n/m ", 1, 0.1, 4, 0.1)
+    x: Any = alt.datum.s
+    fields = {"best": "best at this frequency", "golden": "w*(k)", "naive": "naive n/(n+m)"}
+    names = list(fields.values())
+    chart = (
+        alt.Chart(alt.sequence(0, 3.001, 0.05, as_="s"), name="curves")
+        .transform_calculate(
+            **_js(
+                best=weights._optimal_weight(k, alt.expr.exp(-x * x)),
+                golden=weights._optimal_weight(k),
+                naive=weights._naive_weight(k),
+            )
+        )
+        .transform_fold(list(fields), as_=["field", "w"])
+        .transform_calculate(series=f"{json.dumps(fields)}[datum.field]")
+        .mark_line(strokeWidth=2.5)
+        .encode(
+            alt.X("s:Q").title("frequency times bandwidth").scale(nice=False),
+            alt.Y("w:Q").title("weight w on the real rows").scale(domain=[0, 1]),
+            _colour(names, [REAL, GOLD, GREY]),
+            alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [6, 3], [2, 2]]),
+            tooltip=[
+                "series:N",
+                alt.Tooltip("s:Q", format=".2f"),
+                alt.Tooltip("w:Q", format=".4f"),
+            ],
+        )
+        .add_params(k)
+    )
+    return _finish(
+        chart,
+        "Line chart: the weight with the least noise at each frequency of a kernel density, with a "
+        "slider for k. It starts at the golden weight w*(k) at frequency 0 and falls to naive "
+        "mixing n/(n+m) at frequencies far above one over the bandwidth.",
+    )
+
+
+def generation_explorer(
+    curves: pd.DataFrame, *, x_title: str, y_title: str, description: str, steps: bool = False
+) -> Any:
+    """Draw curves at one generation, with a slider over all of them.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Columns t, x, and one for each curve, named as in the legend; at most four.
+    x_title, y_title, description : str
+        Axis titles, and the text alternative.
+    steps : bool, optional
+        Whether the curves are step functions.
+
+    Returns
+    -------
+    altair.Chart
+    """
+    names: list[Any] = [name for name in curves.columns if name not in ("t", "x")]
+    generations = curves["t"].unique().tolist()
+    each = generations[1] - generations[0]
+    t = _slider("t", "generation t ", generations[0], generations[0], generations[-1], each)
+    top = float(curves[names].max().max())
+    chart = (
+        alt.Chart(curves.round(4), name="curves")
+        .transform_filter("datum.t == t")
+        .transform_fold(names, as_=["series", "height"])
+        .mark_line(strokeWidth=2, interpolate="step-after" if steps else "linear")
+        .encode(
+            alt.X("x:Q").title(x_title).scale(nice=False),
+            alt.Y("height:Q").title(y_title).scale(domain=[0, top], nice=False),
+            _colour(names, [GREY, SYNTHETIC, REAL, GOLD]),
+            alt.StrokeDash("series:N").scale(
+                domain=names, range=[[2, 2], [6, 3], [1, 0], [10, 3, 2, 3]][: len(names)]
+            ),
+        )
+        .add_params(t)
+    )
+    return _finish(chart, description, height=320)

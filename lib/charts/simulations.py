@@ -209,3 +209,54 @@ def coupled_paths(paths: pd.DataFrame, *, y_title: str, description: str) -> Any
         .add_params(choice)
     )
     return _finish(chart, description)
+
+
+def curves(
+    frame: pd.DataFrame,
+    *,
+    x: str,
+    x_title: str,
+    y_title: str,
+    description: str,
+    log: bool = False,
+    domain: tuple[float, float] | None = None,
+) -> Any:
+    """Draw exact curves that need no simulation beside them.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns series (at most four of them), `x` and value.
+    x : str
+        Name of the column on the horizontal axis.
+    x_title, y_title, description : str
+        Axis titles, and the text alternative.
+    log : bool, optional
+        Logarithmic horizontal axis.
+    domain : tuple of float, optional
+        Ends of the vertical axis.
+
+    Returns
+    -------
+    altair.Chart
+    """
+    names = list(dict.fromkeys(frame["series"]))
+    up = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
+    chart = (
+        alt.Chart(frame.round(8))
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(
+            alt.X(f"{x}:Q").title(x_title).scale(type="log" if log else "linear", nice=False),
+            alt.Y("value:Q").title(y_title).scale(up),
+            _colour(names, _palette(names)),
+            alt.StrokeDash("series:N").scale(
+                domain=names, range=[[1, 0], [6, 3], [2, 2], [10, 3, 2, 3]][: len(names)]
+            ),
+            tooltip=[
+                "series:N",
+                alt.Tooltip(f"{x}:Q", format=".3g"),
+                alt.Tooltip("value:Q", format=".4g"),
+            ],
+        )
+    )
+    return _finish(chart, description)
