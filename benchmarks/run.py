@@ -4,7 +4,8 @@ Each figure is the median of several runs, with the fastest and the slowest: pro
 other work on the machine counts as little as possible. Beside each of ours stand
 
 * a *baseline*: what a reader would otherwise run. For the Gaussian and the regressions it is the
-  published figure of the authors' program (about 33 ms; 10, 260 and 221 ms); for an Adult column
+  published figure of the authors' program (about 33 ms; 10, 260 and 221 ms; 248 for the
+  distribution function); for an Adult column
   two loops over rows are timed here, a straightforward one with pandas and the leanest that NumPy
   allows; for a regression a loop that calls statsmodels, of a few generations, scaled to all.
 * a *floor*: drawing the same random numbers and doing nothing with them.
@@ -22,13 +23,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm  # type: ignore[import-untyped]
+from scipy import stats
 
 from lib import FreshReal, simulate
 from lib.data import adult_counts
 from lib.loops import Loop
 from lib.models import (
     Categorical,
+    EmpiricalCDF,
     Gaussian,
+    KernelDensity,
     LinearRegression,
     LogisticRegression,
     Model,
@@ -39,6 +43,7 @@ from lib.models.base import CELLS
 
 WEIGHTS = np.arange(0.20, 0.79, 0.02)
 AUTHORS_GAUSSIAN = 33.0  # ms: the published program, on a machine like ours
+AUTHORS_CDF = 248.0  # ms, likewise, on a grid of 50,000 points
 AUTHORS_REGRESSION = {"linear": 10.0, "logistic": 260.0, "Poisson": 221.0}  # ms, likewise
 
 
@@ -262,6 +267,76 @@ def bench_regression() -> None:
         show("a loop that calls statsmodels", (middle, low, high), note)
 
 
+def cdf_floor(n: int, steps: int, reps: int) -> Callable[[], object]:
+    """Return a run that draws uniform variables, one a row, and nothing else."""
+
+    def run() -> None:
+        rng = np.random.default_rng(1)
+        for _ in range(steps):
+            rng.random((1, reps, n))
+            rng.random((WEIGHTS.size, reps, n))
+
+    return run
+
+
+def gridded_cdf(n: int, steps: int, w: float, seed: int, grid: np.ndarray) -> float:
+    """Run one replicate of a distribution function on a grid of points, in NumPy."""
+    rng = np.random.default_rng(seed)
+    rows, weight, errors = rng.random(n), np.full(n, 1 / n), []
+    for t in range(1, steps + 1):
+        rows = np.concatenate([rng.random(n), rng.choice(rows, n, p=weight)])
+        weight = np.repeat([w / n, (1 - w) / n], n)
+        order = np.argsort(rows)
+        height = np.concatenate([[0.0], np.cumsum(weight[order])])
+        fitted = height[np.searchsorted(rows[order], grid, side="right")]
+        if t >= 3 * steps // 4:
+            errors.append(float(((fitted - grid) ** 2).mean()))
+    return float(np.mean(errors))
+
+
+def bench_cdf() -> None:
+    """Scenario 2 for the distribution function: n = m = 100, T = 200, 30 weights."""
+    n, steps = 100, 200
+    model, loop = EmpiricalCDF(), FreshReal(n=n, m=n, w=WEIGHTS)
+    reps = model.cells(loop.rows(steps)) // WEIGHTS.size
+    cells = reps * WEIGHTS.size
+    print(f"\nScenario 2, distribution function: n = m = {n}, T = {steps}, 30 weights")
+    floor = measure(cdf_floor(n, steps, reps), cells)
+    show("floor: the random numbers alone", floor)
+    figures = measure(ours(model, loop, steps=steps, reps=reps), cells)
+    faster = AUTHORS_CDF / figures[0]
+    note = f"{figures[0] / floor[0]:.1f} x floor, authors / ours {faster:,.0f}"
+    show("lib, exact", figures, note)
+    grid = (np.arange(50_000) + 0.5) / 50_000
+
+    def plain() -> list[float]:
+        return [gridded_cdf(n, steps, 0.618, seed, grid) for seed in range(3)]
+
+    other = measure(plain, 3, times=3)
+    show("a loop with a grid of 50,000 points", other, f"loop / ours {other[0] / figures[0]:,.0f}")
+
+
+def bench_kernel() -> None:
+    """Kernel densities: n = m = 100, T = 200, h = 0.35, 30 weights, the error at every t."""
+    n, steps = 100, 200
+    model, loop = KernelDensity(0.35), FreshReal(n=n, m=n, w=WEIGHTS)
+    reps = model.cells(loop.rows(steps)) // WEIGHTS.size
+    print(f"\nKernel density: n = m = {n}, T = {steps}, h = 0.35, 30 weights")
+    figures = measure(ours(model, loop, steps=steps, reps=reps), reps * WEIGHTS.size, times=3)
+    show("lib, exact", figures)
+    rng = np.random.default_rng(1)
+    one = stats.gaussian_kde(rng.standard_normal(2 * n), bw_method=0.35)
+
+    def scipy_errors() -> None:
+        for _ in range(50):  # the two integrals of a squared difference that depend on the rows
+            one.integrate_kde(one)
+            one.integrate_gaussian(0.0, 1.0)
+
+    middle, low, high = (t * steps / 50 for t in measure(scipy_errors, 1, times=3))
+    note = f"scipy / ours {middle / figures[0]:,.1f}"
+    show("the same errors by scipy.stats.gaussian_kde", (middle, low, high), note)
+
+
 def bench_columns() -> None:
     """Adult columns: n = m = 500, T = 100, 30 weights."""
     for column in ("workclass", "education", "marital_status"):
@@ -308,5 +383,7 @@ if __name__ == "__main__":
     print("ms of one core per weight and replicate: median [fastest, slowest]")
     bench_gaussian()
     bench_regression()
+    bench_cdf()
+    bench_kernel()
     bench_columns()
     bench_cholesky()

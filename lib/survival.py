@@ -125,8 +125,8 @@ def loss_probability(p: float, loop: Loop, steps: int, *, ever: bool = False) ->
     m = _rows("m", loop.m)
     rows = np.arange(m + 1.0)
     step = _binomial(m, rows / m)
-    count = stats.binom.pmf(np.arange(loop.n + 1), loop.n, p)
-    law = count @ _binomial(m, np.arange(loop.n + 1) / loop.n)
+    real, chance = _likely(loop.n, p)
+    law = chance @ _binomial(m, real / loop.n)
     lost = [missed]
     for _ in range(steps):
         lost.append(float(law[0]))
@@ -138,18 +138,14 @@ def _fresh_loss(p: float, loop: FreshReal, w: float, steps: int, ever: bool) -> 
     """Follow the count among synthetic rows; that among fresh rows is independent of it."""
     n, m = loop.n, _rows("m", loop.m)
     synthetic = np.arange(m + 1.0) / m
-    real = np.arange(n + 1)
-    chance = stats.binom.pmf(real, n, p)
-    real, chance = real[chance > 1e-18], chance[chance > 1e-18]
+    real, chance = _likely(n, p)
     step = np.zeros((m + 1, m + 1))
     for r, weight in zip(real, chance, strict=True):
         step += weight * _binomial(m, w * r / n + (1 - w) * synthetic)
     missed = (1 - p) ** n
     # generation 0 has no synthetic rows, and all weight on n real ones
-    law = stats.binom.pmf(np.arange(n + 1), n, p)
-    if ever:
-        law[0] = 0.0
-    law = law @ _binomial(m, np.arange(n + 1) / n)
+    seen = chance * (real > 0) if ever else chance
+    law = seen @ _binomial(m, real / n)
     found = [missed]
     for _ in range(steps):
         now = float(law[0] * missed)
@@ -161,6 +157,13 @@ def _fresh_loss(p: float, loop: FreshReal, w: float, steps: int, ever: bool) -> 
             found.append(now)
         law = following
     return np.array(found)
+
+
+def _likely(n: int, p: float) -> tuple[Array, Array]:
+    """Return the numbers of rows of a category in a real sample, and their probabilities."""
+    low, high = (float(stats.binom.ppf(q, n, p)) for q in (1e-18, 1 - 1e-16))
+    real = np.arange(max(low - 10, 0), min(high + 10, n) + 1)
+    return real, np.asarray(stats.binom.pmf(real, n, p))
 
 
 def _binomial(rows: int, p: Array) -> Array:
@@ -227,12 +230,15 @@ TERMS = 12
 """Terms of `_memory` on the website's slider."""
 
 
-def _memory(w: Any, k: Any, exp: Any, terms: int) -> Any:
-    """Sum the first `terms` of the series of `memory`, in plain arithmetic: also on the page."""
-    total, lost = 1.0, 0.0
+def _memory(w: Any, k: Any, found: Any, terms: int) -> Any:
+    """Sum the first `terms` of the series of `memory`, in plain arithmetic: also on the page.
+
+    ``found(x) = 1 - exp(-x)`` is the probability that a Poisson number is not 0.
+    """
+    total, alive = 1.0, 1.0  # alive = 1 - h_j
     for _ in range(terms):
-        total = total + 1 - exp((w / k) * (lost - 1))
-        lost = exp((1 - w) * (lost - 1))
+        total = total + found((w / k) * alive)
+        alive = found((1 - w) * alive)
     return total
 
 
@@ -273,8 +279,8 @@ def memory(w: ArrayLike, k: ArrayLike) -> Any:
     if ((w_ == 0) | (w_ == 1)).any():
         raise _validate.fail("w", "strictly between 0 and 1", w)
     # a term is at most w/k (1-w)^j
-    small = np.log(1e-17) / np.log1p(-w_.min())
+    small = np.log(1e-17 / max(1.0, float((w_ / k_).max()))) / np.log1p(-w_.min())
     if small > 1e6:
         raise _validate.fail("w", "at least 0.0001", w)
-    total = np.asarray(_memory(w_, k_, np.exp, int(small) + 1))
+    total = np.asarray(_memory(w_, k_, lambda x: -np.expm1(-x), int(small) + 1))
     return float(total) if total.ndim == 0 else total

@@ -13,7 +13,13 @@ import pytest
 from scipy import stats
 
 from lib import FreshReal
-from lib.claims import Experiment, LargeSampleExperiment, claim, claims
+from lib.claims import (
+    Experiment,
+    ExtrapolatedExperiment,
+    LargeSampleExperiment,
+    claim,
+    claims,
+)
 from lib.models import Gaussian, LogisticRegression, PoissonRegression
 from lib.simulate import Estimate, simulate
 from lib.verify import ALPHA, Receipt, check, verify
@@ -89,6 +95,26 @@ def test_a_large_sample_experiment_extrapolates_the_plain_simulation() -> None:
         se = math.hypot(found.standard_error, noise, 2 * more)
         assert abs(found.value - (2 * far - near)) < 4.5 * se
         assert se < 0.05
+
+
+def test_an_extrapolated_experiment_removes_the_square_root() -> None:
+    """Of a number 3 + 5/sqrt(n) it finds the 3; both sizes have seeds of their own."""
+    model = Gaussian([0.0], [[1.0]])
+
+    def experiment(rows: int) -> Experiment:
+        def measure(fit: Any) -> np.ndarray:
+            shape = fit.mean.shape[:-1]
+            return np.full(shape, 3 + 5 / np.sqrt(rows)) + fit.mean[..., 0] * np.sqrt(rows)
+
+        return Experiment(model, FreshReal(n=rows, m=rows, w=1.0), measure, steps=1, t=1)
+
+    both = ExtrapolatedExperiment(experiment(25), experiment(100))
+    found = both.run(seed=1, reps=4000, n_jobs=1)
+    assert abs(found.value - 3) < 4.5 * found.standard_error
+    assert found.standard_error == pytest.approx(np.sqrt(5 / 4000), rel=0.05)
+    assert found == both.run(seed=1, reps=4000, n_jobs=2)
+    near, far = (experiment(rows).run(seed=1, reps=4000, n_jobs=1) for rows in (25, 100))
+    assert found.value != 2 * far.value - near.value
 
 
 def test_a_large_sample_experiment_repeats_itself_with_other_jobs() -> None:

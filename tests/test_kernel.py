@@ -7,6 +7,7 @@ are fixed.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -201,8 +202,8 @@ def test_a_kernel_by_quadrature(kernel: str) -> None:
 @pytest.mark.parametrize("kernel", KERNEL_NAMES)
 def test_draws_of_a_kernel(kernel: str) -> None:
     # simulated: a Kolmogorov-Smirnov test alarms wrongly with probability 1e-4
-    drawn = KERNELS[kernel].draw(np.random.default_rng(32), (4, 5000))
-    assert drawn.shape == (4, 5000)
+    drawn = KERNELS[kernel].draw(np.random.default_rng(32), (4, 50_000))
+    assert drawn.shape == (4, 50_000)
     law = stats.norm.cdf if kernel == "gaussian" else lambda x: (2 + 3 * x - x**3) / 4
     assert stats.kstest(drawn.ravel(), law).pvalue > 1e-4
 
@@ -296,8 +297,7 @@ def test_the_recursion_of_the_text_by_quadrature(name: str) -> None:
         end = 12 / h if model.kernel == "gaussian" else 1200 / h
         edges = np.concatenate([np.linspace(0, 20, 201), np.linspace(20, end, 801)[1:]])
         total = sum(
-            integrate.fixed_quad(lambda s, t=t: z(s, t), a, b, n=12)[0]
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            integrate.fixed_quad(lambda s, t=t: z(s, t), a, b, n=12)[0] for a, b in pairwise(edges)
         )
         assert path[t] == pytest.approx(total / math.pi, rel=1e-8, abs=0)
 
@@ -680,7 +680,9 @@ def test_a_kernel_has_a_name(kernel: Any) -> None:
         best_plan(10, 10, kernel=kernel)
 
 
-@pytest.mark.parametrize("density", [stats.expon(), "norm", 1.0, stats.t(3)], ids=repr)
+@pytest.mark.parametrize(
+    "density", [stats.expon(), "norm", 1.0, stats.t(3)], ids=str.split("expon name number t")
+)
 def test_a_density_is_a_mixture(density: Any) -> None:
     message = r"^`density` must be a NormalMixture or a scipy.stats.norm distribution; got "
     with pytest.raises(ValueError, match=message):
@@ -799,3 +801,27 @@ def test_rows_are_counted(name: str, rows: Any) -> None:
     for call in (best_plan, KernelDensity(0.4).best_weight):
         with pytest.raises(ValueError, match=rf"^`{name}` must be an integer of at least 1; got "):
             call(**arguments)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("h", "kernel"), [(0.05, "epanechnikov"), (0.4, "gaussian")])
+def test_the_best_weight_beside_a_flood_of_synthetic_rows(h: float, kernel: str) -> None:
+    model = KernelDensity(h, kernel=kernel)
+    w = np.geomspace(1e-4, 1, 200)
+    limit = model.theory(FreshReal(n=10, m=10**6, w=w))["mise"].limit()
+    best = model.best_weight(10, 10**6)
+    assert best == pytest.approx(w[limit.argmin()], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "density", [stats.norm(scale=-1), stats.norm([0, 1], 1)], ids=["negative", "two"]
+)
+def test_a_normal_density_has_one_mean_and_a_spread(density: Any) -> None:
+    with pytest.raises(ValueError, match=r"^`density` must be a NormalMixture or a scipy"):
+        KernelDensity(0.4, density=density)
+
+
+def test_things_that_are_no_loop() -> None:
+    model: Any = KernelDensity(0.4)
+    for call in (model.theory, lambda loop: model.expected_density(loop, 3, [0.0])):
+        with pytest.raises(ValueError, match=r"^`loop` must be one of lib\.loops; got None"):
+            call(None)

@@ -122,14 +122,14 @@ KERNELS: dict[str, tuple[KernelDensity, Any, Any, Any]] = {
         ),
         TwoNormals(),
         stats.norm.pdf,
-        lambda rng: rng.standard_normal,
+        lambda rng, h: lambda rows: h * rng.standard_normal(rows),
     ),
     "kernel epanechnikov": (
         KernelDensity(1.5, kernel="epanechnikov"),
         stats.norm(),
         lambda x: 0.75 * np.maximum(1 - x**2, 0),
         # the middle of three uniform variables has the density 3/4 (1 - x^2)
-        lambda rng: lambda rows: np.median(rng.uniform(-1, 1, (3, rows)), axis=0),
+        lambda rng, h: lambda rows: np.median(rng.uniform(-h, h, (3, rows)), axis=0),
     ),
 }
 X_GRID = np.linspace(-12, 12, 1201)
@@ -208,7 +208,7 @@ def plain(model: str, loop: str) -> dict[str, np.ndarray]:
             add(POINT, (reference.step_function(last, 1.5) - law.cdf(1.5)) ** 2)
         elif isinstance(it, KernelDensity):
             _, law, kernel, noise = KERNELS[model]
-            draw = reference.rows_draw(rng, lambda rows: it.bandwidth * noise(rng)(rows))
+            draw = reference.rows_draw(rng, noise(rng, it.bandwidth))
             last = reference.generations(runs, law, draw, reference.rows_fit, STEPS)[-1]
             error, spread = reference.kernel_errors(
                 last, it.bandwidth, kernel, X_GRID, law.pdf(X_GRID)

@@ -334,7 +334,23 @@ def test_the_memory_of_a_grid() -> None:
 
 def test_the_terms_of_the_page_are_enough() -> None:
     w = np.linspace(0.4, 0.99, 60)
-    assert _memory(w, 1.0, np.exp, TERMS) == pytest.approx(memory(w, 1.0), abs=2e-3)
+    page = _memory(w, 1.0, lambda x: 1 - np.exp(-x), TERMS)
+    assert page == pytest.approx(memory(w, 1.0), abs=2e-3)
+
+
+def test_memory_keeps_its_digits_beside_many_synthetic_rows() -> None:
+    """As k -> 0 families are large, and one generation more is needed for twice as many rows.
+
+    Half of a family is lost each generation: halving k adds exactly one generation.
+    """
+    assert memory(0.5, 2.0**-51) - memory(0.5, 2.0**-50) == pytest.approx(1, abs=1e-9)
+
+
+def test_many_real_rows_need_little_memory() -> None:
+    path = loss_probability(1e-5, FullySynthetic(n=10**6, m=50), 2)
+    # ten rows on average among a million: the count is almost Poisson
+    assert path[0] == pytest.approx(np.exp(10**6 * np.log1p(-1e-5)), rel=1e-9)
+    assert path[1] == pytest.approx((1 - 1e-5) ** 50, rel=1e-5)
 
 
 # --- chains --------------------------------------------------------------------------------------

@@ -433,7 +433,7 @@ def loss_explorer() -> Any:
             **_js(
                 synthetic=exp(-rows * (1 - exp((1 / k) * (extinct - 1)))),
                 kept=exp(-rows),
-                fresh=exp(-rows * survival._memory(w, k, exp, survival.TERMS)),
+                fresh=exp(-rows * survival._memory(w, k, lambda x: 1 - exp(-x), survival.TERMS)),
             )
         )
         .transform_fold(list(fields), as_=["field", "chance"])

@@ -139,7 +139,9 @@ class Model(ABC):
         """
 
     def check(self, loop: Loop) -> None:
-        """Raise a ``ValueError`` if the loop has too few rows for this model."""
+        """Raise a ``ValueError`` if it is no loop, or has too few rows for this model."""
+        if not isinstance(loop, Loop):
+            raise _validate.fail("loop", "one of lib.loops", loop)
         for name, rows in (("n", loop.n), ("m", loop.m)):
             if rows < self.min_rows:
                 raise _validate.fail(

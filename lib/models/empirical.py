@@ -409,10 +409,12 @@ def _discrete(distribution: Any) -> bool:
 
 def _support(distribution: Any) -> tuple[Array, Array]:
     """Return the values of a discrete distribution and their probabilities."""
-    if hasattr(distribution, "xk"):  # an unfrozen rv_discrete(values=...)
-        order = np.argsort(distribution.xk)
-        values, p = (np.asarray(x, dtype=float)[order] for x in (distribution.xk, distribution.pk))
-        return values[p > 0], p[p > 0]
+    given = getattr(distribution, "dist", distribution)
+    if hasattr(given, "xk"):  # rv_discrete(values=...), which may have been shifted
+        order = np.argsort(given.xk)
+        values, p = (np.asarray(x, dtype=float)[order] for x in (given.xk, given.pk))
+        values = values + (float(distribution.support()[1]) - values[-1])
+        return _checked(distribution, values, p)
     above = getattr(distribution, "sf", None) or distribution.ccdf
     middle = float(_quantile(distribution)(0.5))
     low, high = (float(end) for end in distribution.support())
@@ -424,9 +426,15 @@ def _support(distribution: Any) -> tuple[Array, Array]:
         raise _validate.fail("distribution", f"one with at most {MOST_POINTS} values", distribution)
     values = np.arange(low, high + 1)
     p = np.asarray(distribution.pmf(values), dtype=float)
+    return _checked(distribution, values, p)
+
+
+def _checked(distribution: Any, values: Array, p: Array) -> tuple[Array, Array]:
     kept = p > 0
     if kept.sum() < 2:
         raise _validate.fail("distribution", "one with at least two values", distribution)
+    if abs(p.sum() - 1) > 1e-8:  # such as a lattice that has been shifted by a third
+        raise _validate.fail("distribution", "one on integers, or with `values`", distribution)
     return values[kept], p[kept]
 
 

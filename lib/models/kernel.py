@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -17,13 +17,16 @@ from lib.models import _rows
 from lib.models._rows import Rows
 from lib.models.base import CELLS, Model
 from lib.recursion import Recursion, SamplingNoise
-from lib.weights import _noise
+from lib.weights import _noise, naive_weight
 
 QUADRATURE = 1e-9
 """Largest relative error of an integral over frequencies."""
 
-NODES = 1 << 18
+NODES = 1 << 21
 """Most nodes of such an integral."""
+
+TOGETHER = 1 << 22
+"""Most nodes of all weights that are computed at once: arrays of 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -187,9 +190,7 @@ class KernelDensity(Model):
     ``"spread"``, the second moment of f_t about the true mean, whose expectation in the fresh-real
     loop settles at `limit_variance`.
 
-    With phi the characteristic function of the truth, kappa that of the kernel and Psi_t that of
-    generation t's weighted training rows, each frequency has an affine recursion for
-    E Psi_t, E |Psi_t|^2 and, where the first real rows stay, E conj(Psi_0) Psi_t.
+    Each frequency has an affine recursion of its own: see `SpectralRecursion`.
 
     Examples
     --------
@@ -403,6 +404,7 @@ class KernelDensity(Model):
             If the loop has several weights, `t` is negative, or None in another loop.
         """
         at = np.atleast_1d(_validate.finite("x", x))
+        self.check(loop)
         if loop.grid is not None and loop.grid.size != 1:
             raise _validate.fail("loop", "one with a single weight", loop)
         recursion = SpectralRecursion(self, loop)
@@ -436,15 +438,17 @@ class KernelDensity(Model):
         ValueError
             If `n` or `m` is not a positive integer.
         """
+        n, m = _validate.integer("n", n), _validate.integer("m", m)
 
         def limit(w: float) -> float:
             return float(self.theory(FreshReal(n=n, m=m, w=w))["mise"].limit())
 
-        coarse = np.linspace(0.02, 1, 50)
-        lowest = int(np.argmin(self.theory(FreshReal(n=n, m=m, w=coarse))["mise"].limit()))
+        # below naive mixing there is neither less noise nor less bias
+        coarse = np.geomspace(0.5 * naive_weight(n / m), 1, 40)
+        lowest = int(np.argmin([limit(w) for w in coarse]))
         bounds = (coarse[max(lowest - 1, 0)], coarse[min(lowest + 1, coarse.size - 1)])
         found = optimize.minimize_scalar(
-            limit, bounds=bounds, method="bounded", options={"xatol": 1e-6}
+            limit, bounds=bounds, method="bounded", options={"xatol": 1e-6 * bounds[1]}
         )
         return float(found.x)
 
@@ -455,7 +459,9 @@ def _density(given: Any) -> NormalMixture:
     if isinstance(given, NormalMixture):
         return given
     if getattr(getattr(given, "dist", None), "name", None) == "norm":
-        return NormalMixture(np.ones(1), np.atleast_1d(given.mean()), np.atleast_1d(given.std()))
+        mean, sd = np.asarray(given.mean()), np.asarray(given.std())
+        if mean.ndim == sd.ndim == 0 and np.isfinite(mean) and sd > 0:
+            return NormalMixture(np.ones(1), mean[None], sd[None])
     raise _validate.fail("density", "a NormalMixture or a scipy.stats.norm distribution", given)
 
 
@@ -543,7 +549,15 @@ class SpectralRecursion(Recursion):
 
     def _refined(self, steps: int | None) -> tuple[Array, float]:
         """Double the nodes until the sums agree."""
+        grid = self.loop.grid
         smoothed = self._smoothings(steps)
+        nodes = self.model._nodes(np.inf, -np.inf, smoothed)[1].size
+        if grid is not None and grid.size > 1 and 2 * nodes * grid.size > TOGETHER:
+            each = [
+                SpectralRecursion(self.model, replace(self.loop, w=w))._refined(steps)  # type: ignore[call-arg]
+                for w in grid.tolist()
+            ]
+            return np.concatenate([value for value, _ in each]), max(change for _, change in each)
         old: Array | None = None
         change = np.inf
         for finer in range(8):
@@ -775,7 +789,9 @@ def best_plan(n: int, m: int, *, density: Any = None, kernel: str = "gaussian") 
         method="Nelder-Mead",
         options={"xatol": 1e-5, "fatol": 1e-11},
     )
-    return Plan(float(1 / (1 + np.exp(-found.x[0]))), float(np.exp(found.x[1])), np.exp(found.fun))
+    return Plan(
+        float(1 / (1 + np.exp(-found.x[0]))), float(np.exp(found.x[1])), float(np.exp(found.fun))
+    )
 
 
 def _normal_reference(truth: NormalMixture, n: int, kernel: Kernel) -> float:

@@ -18,7 +18,8 @@ from lib import (
     naive_weight,
     optimal_weight,
 )
-from lib.models import Gaussian, LinearRegression
+from lib.models import EmpiricalCDF, Gaussian, KernelDensity, LinearRegression, NormalMixture
+from lib.survival import extinction, memory
 
 LINE = Gaussian([0.0], [[1.0]])  # its mean has the error 1/n with real data alone
 
@@ -138,4 +139,69 @@ def test_a_size_is_chosen(browser: Browser, site: str) -> None:
         w = np.array([row["w"] for row in drawn])
         exact = plane.theory(FreshReal(n=n, m=n, w=w))["theta"].limit() * n / 2
         assert [row["value"] for row in drawn] == pytest.approx(exact, abs=2e-6)
+    page.close()
+
+
+def test_contraction(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/nonparametric/distribution-function").page
+    chart = chart_index(page, "n", "m")
+    for n, m in ((10, 5), (200, 1), (1, 200), (37, 37)):
+        rows = page_values(page, chart, {"n": n, "m": m}, "without")
+        w = np.array([row["w"] for row in rows])
+        limit = EmpiricalCDF().theory(FreshReal(n=n, m=m, w=w))["cdf"].limit() * 6 * n
+        assert [row["exact"] for row in rows] == pytest.approx(limit, rel=1e-10, abs=0)
+        without = [row["without"] for row in rows]
+        assert without == pytest.approx(error_ratio(w, n / m), rel=1e-12, abs=0)
+        (mark,) = page_values(page, chart, {}, "label")
+        best = optimal_weight(n / m, contraction=1 - 1 / m)
+        assert (mark["w"], mark["error"]) == pytest.approx((best, best), rel=1e-12, abs=0)
+    page.close()
+
+
+def test_loss(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/nonparametric/categories").page
+    chart = chart_index(page, "rows", "w", "k")
+    for rows, w, k in ((3.0, 0.62, 1.0), (0.2, 0.5, 4.0), (10.0, 0.95, 0.1)):
+        values = page_values(page, chart, {"rows": rows, "w": w, "k": k}, "fresh")
+        q = extinction(60)  # the formulas as the theorems state them
+        for row in values:
+            founders = np.exp((q[round(row["t"]) - 1] - 1) / k)
+            expected = np.exp(-rows * (1 - founders))
+            assert row["synthetic"] == pytest.approx(expected, rel=1e-10)
+            assert row["kept"] == pytest.approx(np.exp(-rows), rel=1e-12)
+            # the page sums 12 terms of the series
+            left_out = rows * w / k * (1 - w) ** 12 / w
+            exact = np.exp(-rows * memory(w, k))
+            assert exact * (1 - 1e-9) <= row["fresh"] <= exact * np.exp(left_out) * (1 + 1e-9)
+    page.close()
+
+
+def test_best_weight_of_a_frequency(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/nonparametric/kernel-density").page
+    chart = chart_index(page, "k")
+    for k in (0.1, 1.0, 4.0):
+        rows = page_values(page, chart, {"k": k}, "naive")
+        s = np.array([row["s"] for row in rows])
+        best = optimal_weight(k, contraction=np.exp(-(s**2)))
+        assert [row["best"] for row in rows] == pytest.approx(best, rel=1e-10, abs=0)
+        assert rows[0]["golden"] == pytest.approx(optimal_weight(k), rel=1e-12, abs=0)
+        assert rows[0]["naive"] == pytest.approx(naive_weight(k), rel=1e-12, abs=0)
+    page.close()
+
+
+def test_a_generation_is_chosen(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/nonparametric/kernel-density").page
+    chart = chart_index(page, "t")
+    bumps = NormalMixture([0.6, 0.4], [-1.5, 1.0], [0.5, 0.4])
+    model = KernelDensity(0.25, density=bumps)
+    for t in (0, 30, 60):
+        rows = page_values(page, chart, {"t": t}, "height")
+        drawn = [row for row in rows if row["series"] == "fully synthetic"]
+        assert {row["t"] for row in drawn} == {t}
+        x = [row["x"] for row in drawn]
+        # normal noise has been added t + 1 times
+        exact = bumps.density(x, smoothed=(t + 1) * 0.25**2)
+        assert [row["height"] for row in drawn] == pytest.approx(exact, abs=6e-5)  # four digits
+        loop = FullySynthetic(n=100, m=100)
+        assert model.expected_density(loop, t, x) == pytest.approx(exact, abs=1e-9)
     page.close()
