@@ -4,10 +4,11 @@ Each figure is the median of several runs, with the fastest and the slowest: pro
 other work on the machine counts as little as possible. Beside each of ours stand
 
 * a *baseline*: what a reader would otherwise run. For the Gaussian and the regressions it is the
-  published figure of the authors' program (about 33 ms; 10, 260 and 221 ms; 248 for the
-  distribution function); for an Adult column
-  two loops over rows are timed here, a straightforward one with pandas and the leanest that NumPy
-  allows; for a regression a loop that calls statsmodels, of a few generations, scaled to all.
+  published figure of the authors' program (about 33 ms; 10, 260 and 221 ms), and for the
+  distribution function (248 ms) also a plain loop with a grid; for an Adult column two loops over
+  rows are timed here, a straightforward one with pandas and the leanest that NumPy allows; for a
+  regression a loop that calls statsmodels, of a few generations, scaled to all; for a kernel
+  density the two integrals of scipy that make its error.
 * a *floor*: drawing the same random numbers and doing nothing with them.
 
 Run it with ``make bench``, on a quiet machine.

@@ -516,14 +516,19 @@ def generation_explorer(
     altair.Chart
     """
     names: list[Any] = [name for name in curves.columns if name not in ("t", "x")]
+    # Vega reads a dot in the name of a column as a path
+    fields: dict[Any, Any] = {name: f"curve{i}" for i, name in enumerate(names)}
     generations = curves["t"].unique().tolist()
     each = generations[1] - generations[0]
     t = _slider("t", "generation t ", generations[0], generations[0], generations[-1], each)
     top = float(curves[names].max().max())
     chart = (
-        alt.Chart(curves.round(4), name="curves")
+        alt.Chart(curves.rename(columns=fields).round(4), name="curves")
         .transform_filter("datum.t == t")
-        .transform_fold(names, as_=["series", "height"])
+        .transform_fold(list(fields.values()), as_=["field", "height"])
+        .transform_calculate(
+            series=f"{json.dumps({field: name for name, field in fields.items()})}[datum.field]"
+        )
         .mark_line(strokeWidth=2, interpolate="step-after" if steps else "linear")
         .encode(
             alt.X("x:Q").title(x_title).scale(nice=False),

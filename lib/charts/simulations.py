@@ -219,6 +219,7 @@ def curves(
     y_title: str,
     description: str,
     log: bool = False,
+    log_value: bool = False,
     domain: tuple[float, float] | None = None,
 ) -> Any:
     """Draw exact curves that need no simulation beside them.
@@ -231,8 +232,8 @@ def curves(
         Name of the column on the horizontal axis.
     x_title, y_title, description : str
         Axis titles, and the text alternative.
-    log : bool, optional
-        Logarithmic horizontal axis.
+    log, log_value : bool, optional
+        Logarithmic horizontal and vertical axes.
     domain : tuple of float, optional
         Ends of the vertical axis.
 
@@ -241,7 +242,8 @@ def curves(
     altair.Chart
     """
     names = list(dict.fromkeys(frame["series"]))
-    up = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
+    kind: Any = {"type": "log", "nice": False} if log_value else {"zero": False}
+    up = alt.Scale(domain=list(domain)) if domain else alt.Scale(**kind)
     chart = (
         alt.Chart(frame.round(8))
         .mark_line(strokeWidth=2.5, clip=True)

@@ -470,15 +470,15 @@ class SpectralRecursion(Recursion):
 
     At a frequency s let phi and kappa be the characteristic functions of the truth and of the
     kernel at bandwidth h, :math:`P = |\varphi|^2 + (1-|\varphi|^2)/n`, and Psi_t that of the
-    training rows of generation t. With weights f, o, p, v on fresh real, first real, previous and
-    new synthetic rows and :math:`g = p + v\kappa`,
+    training rows of generation t. With weights :math:`\alpha, \beta, \gamma, \delta` on fresh
+    real, first real, previous and new synthetic rows and :math:`g = \gamma + \delta\kappa`,
 
     .. math::
 
-        \mu_t &= (f + o)|\varphi|^2 + g \mu_{t-1} \\
-        c_t &= f|\varphi|^2 + o P + g c_{t-1} \\
-        q_t &= (f^2+o^2) P + 2fg\mu_{t-1} + 2og c_{t-1} + g^2 q_{t-1}
-               + v^2 (1 - \kappa^2 q_{t-1})/m
+        \mu_t &= (\alpha + \beta)|\varphi|^2 + g \mu_{t-1} \\
+        c_t &= \alpha|\varphi|^2 + \beta P + g c_{t-1} \\
+        q_t &= (\alpha^2+\beta^2) P + 2\alpha g\mu_{t-1} + 2\beta g c_{t-1} + g^2 q_{t-1}
+               + \delta^2 (1 - \kappa^2 q_{t-1})/m
 
     are :math:`\mathrm{Re}\,\bar\varphi\,E\Psi_t`, :math:`\mathrm{Re}\,E\bar\Psi_0\Psi_t` and
     :math:`E|\Psi_t|^2`. The error is the integral of
@@ -579,6 +579,7 @@ class SpectralRecursion(Recursion):
     def _weights(self, t: int) -> tuple[Array, Array, Array, Array]:
         recipe = self.loop.recipe(t)
         order = (Source.FRESH, Source.FIRST, Source.PREVIOUS, Source.SYNTHETIC)
+        # alpha, beta, gamma and delta of the text
         f, o, p, v = (np.atleast_1d(recipe.get(source, 0.0))[:, None] for source in order)
         return f, o, p, v
 
