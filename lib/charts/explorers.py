@@ -400,7 +400,7 @@ def contraction_explorer() -> Any:
         filled=True, size=110, opacity=1, shape="diamond", color=GOLD, clip=True
     ).encode(across, up)
     words = marks.mark_text(align="right", fontSize=14).encode(
-        x=alt.XDatum(1), y=alt.YDatum(1.9), text="label:N"
+        x=alt.XDatum(1), y=alt.YDatum(0.08), text="label:N"
     )
     return _finish(
         alt.layer(curves, point, words),
@@ -421,7 +421,7 @@ def loss_explorer() -> Any:
     exp = alt.expr.exp
     fields = {
         "synthetic": "fully synthetic",
-        "kept": "accumulate, fixed real",
+        "kept": "first rows kept",
         "fresh": "fresh real, long run",
     }
     names = list(fields.values())
