@@ -451,7 +451,8 @@ def chains(model: Model, loop: Loop, *, steps: int, reps: int = 1, seed: int = 1
     >>> from lib.models import Categorical
     >>> from lib.simulate import chains
     >>> model = Categorical([0.5, 0.5])
-    >>> [fit.shape for fit in chains(model, FullySynthetic(n=4, m=4), steps=1)]
+    >>> loop = FullySynthetic(n=4, m=4)
+    >>> [fit.shape for fit in chains(model, loop, steps=1)]
     [(1, 1, 2), (1, 1, 2)]
     """
     _known(model, loop)

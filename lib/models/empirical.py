@@ -65,8 +65,9 @@ class EmpiricalCDF(Model):
     --------
     >>> from lib import FreshReal
     >>> from lib.models import EmpiricalCDF
-    >>> limit = EmpiricalCDF().theory(FreshReal(n=100, m=100, w=0.5))["cdf"].limit()
-    >>> round(limit * 6 * 100, 4)
+    >>> loop = FreshReal(n=100, m=100, w=0.5)
+    >>> theory = EmpiricalCDF().theory(loop)["cdf"]
+    >>> round(theory.limit() * 6 * 100, 4)
     0.6645
     """
 

@@ -196,7 +196,8 @@ class KernelDensity(Model):
     --------
     >>> from lib import FreshReal
     >>> from lib.models import KernelDensity
-    >>> theory = KernelDensity(0.4).theory(FreshReal(n=50, m=25, w=0.6))["mise"]
+    >>> loop = FreshReal(n=50, m=25, w=0.6)
+    >>> theory = KernelDensity(0.4).theory(loop)["mise"]
     >>> round(float(theory.path(25)[-1]), 6)
     0.00936
     """
