@@ -76,7 +76,7 @@ def cdf_claims() -> list[Claim]:
             {"linear growth t + 1": lambda: 21.0},
             steps=20,
             t=20,
-            reps=60_000,
+            reps=70_000,
         ),
         one(
             "cdf-pointwise",
@@ -149,7 +149,7 @@ def cdf_claims() -> list[Claim]:
                     for loop in coverage
                 )
             ),
-            reps=28_000,
+            reps=32_000,
             wrong={
                 "the half-width of 1.96 standard errors": lambda: (
                     1 - stats.kstwobign.sf(1.959964 / 2)
@@ -268,7 +268,7 @@ def loss_claims() -> list[Claim]:
                 "the memory of k = 1": lambda: float(np.exp(-memory(0.4, 1))),
             },
             steps=60,
-            reps=60_000,
+            reps=70_000,
         ),
     ]
 
@@ -291,7 +291,7 @@ def kernel_claims() -> list[Claim]:
             page,
             lambda: float(plain.theory(path)["mise"].path(25)[-1]),
             Experiment(plain, path, "mise", 25),
-            reps=6500,
+            reps=7500,
             wrong={
                 "bias that does not compound": lambda: _without_compounding(plain, path),
                 "real rows alone": lambda: float(
@@ -308,7 +308,7 @@ def kernel_claims() -> list[Claim]:
             page,
             lambda: float(mixed.theory(kept)["mise"].path(6)[-1]),
             Experiment(mixed, kept, "mise", 6, 6),
-            reps=42_000,
+            reps=50_000,
             wrong={
                 "the first density": lambda: float(mixed.theory(kept)["mise"].path(1)[0]),
                 "the limit": two.roughness,
