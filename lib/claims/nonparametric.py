@@ -107,7 +107,7 @@ def cdf_claims() -> list[Claim]:
         one(
             "cdf-discrete",
             "Poisson counts with mean 1 (n = 20, m = 40, w = 0.3): the unit is sum p F(1-F) = "
-            "0.144 instead of 1/6, the ratio the same.",
+            f"{steps_of_poisson:.3f} instead of 1/6, the ratio the same.",
             FreshReal(n=20, m=40, w=0.3),
             lambda: 6 * steps_of_poisson * error_ratio(0.3, 0.5, contraction=1 - 1 / 40),
             {"the law of a continuous F": lambda: error_ratio(0.3, 0.5, contraction=1 - 1 / 40)},
@@ -257,7 +257,8 @@ def loss_claims() -> list[Claim]:
         one(
             "loss-memory",
             "For large samples with n p = 1, k = 1/2 and w = 0.4 the fit is without the category "
-            "with probability exp(-M), M = 2.35 generations of memory (n = 10^7).",
+            "with probability exp(-M), "
+            f"M = {memory(0.4, 0.5):.2f} generations of memory (n = 10^7).",
             "asymptotic",
             "thm-loss-fresh",
             1 / MANY,
