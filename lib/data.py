@@ -1,8 +1,9 @@
-"""The Adult census table (Becker and Kohavi 1996), the real data of the paper's figure 10.
+"""Real data: the Adult census table (Becker and Kohavi 1996), and two sets of statsmodels.
 
-The two files are not part of the book. Each is looked for in the folder that the environment
-variable ADULT_DATA_DIR names, then in a cache of the user, then at UCI, and is used only if its
-SHA-256 is the expected one. The counts of three columns are shipped, so the book builds offline.
+The two files of Adult are not part of the book. Each is looked for in the folder that the
+environment variable ADULT_DATA_DIR names, then in a cache of the user, then at UCI, and is used
+only if its SHA-256 is the expected one. Counts of three columns, and joint counts of nine columns
+in coarse bands, are shipped, so that the book builds offline.
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import platformdirs
 from requests import exceptions
 
 from lib import _validate
+from lib._validate import Array
+from lib.bands import MISSING, Bands, Grouped, Numeric, checked_table, groups
 
 UCI_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
 VARIABLE = "ADULT_DATA_DIR"
 COUNTED = ("workclass", "education", "marital_status")
 FROM_FILES = "the Adult files"
 FROM_TABLE = "the table of counts shipped with the book"
+FROM_BANDS = "the table of joint counts shipped with the book"
 
 COLUMNS = (
     *("age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation"),
@@ -32,6 +38,39 @@ COLUMNS = (
 )
 INTEGERS = ("age", "fnlwgt", "education_num", "capital_gain", "capital_loss", "hours_per_week")
 INCOMES = ("<=50K", ">50K")
+
+PREDICTORS = ("age", "education_num", "capital_gain", "capital_loss", "hours_per_week")
+"""Covariates of the paper's logistic regression."""
+
+ADULT_BANDS = Bands(
+    (
+        Numeric("age", (25, 35, 45, 55, 65)),
+        Numeric("education_num", (9, 10, 13, 14)),
+        Numeric("capital_gain", (1, 5000, 10_000)),
+        Numeric("capital_loss", (1, 1800)),
+        Numeric("hours_per_week", (35, 40, 41, 50)),
+        Grouped(
+            "marital_status",
+            groups(
+                married=("Married-civ-spouse", "Married-AF-spouse"),
+                never=("Never-married",),
+                formerly=("Divorced", "Separated", "Widowed", "Married-spouse-absent"),
+            ),
+        ),
+        Grouped("sex", groups(female=("Female",), male=("Male",))),
+        Grouped(
+            "workclass",
+            groups(
+                private=("Private",),
+                self=("Self-emp-not-inc", "Self-emp-inc"),
+                government=("Local-gov", "State-gov", "Federal-gov"),
+                other=(MISSING, "Without-pay", "Never-worked"),
+            ),
+        ),
+        Grouped("income", {income: income for income in INCOMES}),
+    )
+)
+"""The nine columns of the joint counts: edges where wages, schools and tax forms have theirs."""
 
 
 class Known(NamedTuple):
@@ -241,13 +280,11 @@ def adult_counts(column: str) -> tuple[pd.Series[int], str]:
     (48842, 'Married-civ-spouse')
     """
     _check_column(column)
-    folder = _folder()
-    paths = [path for name in FILES if (path := _find(name, folder)[0])]
-    if len(paths) == len(FILES):
-        values = _read(paths)[column].astype("str").fillna("?")
-        table, source = values.value_counts().rename_axis("category").reset_index(), FROM_FILES
-        return _sorted(table), source
-    return shipped_counts(column), FROM_TABLE
+    rows = _here()
+    if rows is None:
+        return shipped_counts(column), FROM_TABLE
+    values = rows[column].astype("str").fillna("?")
+    return _sorted(values.value_counts().rename_axis("category").reset_index()), FROM_FILES
 
 
 def shipped_counts(column: str) -> pd.Series[int]:
@@ -268,9 +305,7 @@ def shipped_counts(column: str) -> pd.Series[int]:
         If `column` is not one of the three.
     """
     _check_column(column)
-    resource = importlib.resources.files("lib") / "tables" / "adult_counts.csv"
-    with resource.open(encoding="utf-8") as file:
-        table = pd.read_csv(file)
+    table = _shipped("adult_counts.csv")
     return _sorted(table[table["column"] == column])
 
 
@@ -282,3 +317,234 @@ def _check_column(column: str) -> None:
 def _sorted(table: pd.DataFrame) -> pd.Series[int]:
     table = table.sort_values(["count", "category"], ascending=[False, True])
     return table.set_index("category")["count"]
+
+
+def _here() -> pd.DataFrame | None:
+    """Return the rows of Adult if a good copy of both files is on this computer."""
+    folder = _folder()
+    paths = [path for name in FILES if (path := _find(name, folder)[0])]
+    return _read(paths) if len(paths) == len(FILES) else None
+
+
+def adult_bands() -> tuple[pd.DataFrame, str]:
+    """Count the combinations of nine columns in coarse bands; this never downloads.
+
+    The counts are the same from either source.
+
+    Returns
+    -------
+    table : DataFrame
+        A row for every combination that occurs: the columns of `ADULT_BANDS`, as ordered
+        categories, and ``count``. The counts sum to 48,842.
+    source : str
+        "the Adult files" if a good copy of both is on this computer (ADULT_DATA_DIR or cache),
+        else "the table of joint counts shipped with the book".
+
+    Raises
+    ------
+    DataUnavailable
+        If ADULT_DATA_DIR does not name a directory, or holds a file with a wrong hash.
+
+    Examples
+    --------
+    >>> from lib.data import adult_bands
+    >>> table, source = adult_bands()
+    >>> int(table["count"].sum())
+    48842
+    """
+    rows = _here()
+    if rows is None:
+        return shipped_bands(), FROM_BANDS
+    codes, counts = np.unique(
+        ADULT_BANDS.encode(rows[ADULT_BANDS.names]), axis=0, return_counts=True
+    )
+    return ADULT_BANDS.decode(codes).assign(count=counts), FROM_FILES
+
+
+def shipped_bands() -> pd.DataFrame:
+    """Return the joint counts shipped with the book, as `adult_bands`.
+
+    Returns
+    -------
+    DataFrame
+    """
+    table = _shipped("adult_bands.csv")
+    codes = table[ADULT_BANDS.names].to_numpy()
+    return ADULT_BANDS.decode(codes).assign(count=table["count"].to_numpy())
+
+
+def adult_income() -> tuple[pd.DataFrame, str]:
+    """Count the combinations of income and its five covariates; this never downloads.
+
+    Returns
+    -------
+    table : DataFrame
+        Columns age, education_num, capital_gain, capital_loss, hours_per_week, income (0 or 1: over
+        50,000 dollars) and count. From the files the values are exact; in the table shipped with
+        the book every number is the mean of its band.
+    source : str
+        As for `adult_bands`.
+
+    Raises
+    ------
+    DataUnavailable
+        If ADULT_DATA_DIR does not name a directory, or holds a file with a wrong hash.
+
+    Examples
+    --------
+    >>> from lib.data import adult_income
+    >>> table, source = adult_income()
+    >>> int(table["count"].sum())
+    48842
+    """
+    rows = _here()
+    if rows is None:
+        return shipped_income(), FROM_BANDS
+    rows = rows[[*PREDICTORS, "income"]].assign(income=rows["income"].cat.codes.astype(int))
+    return rows.value_counts(sort=False).sort_index().reset_index(), FROM_FILES
+
+
+def shipped_income() -> pd.DataFrame:
+    """Return the stand-in of `adult_income` that is shipped with the book.
+
+    Returns
+    -------
+    DataFrame
+        Every number is the mean of its band over the rows of Adult.
+    """
+    table, means = _shipped("adult_bands.csv"), _shipped("adult_band_means.csv")
+    columns: dict[str, Any] = {}
+    for name in PREDICTORS:
+        inside = means[means["column"] == name].set_index("band")["mean"]
+        columns[name] = table[name].map(inside)
+    columns |= {"income": table["income"], "count": table["count"]}
+    grouped = pd.DataFrame(columns).groupby([*PREDICTORS, "income"])["count"].sum()
+    return grouped.sort_index().reset_index()
+
+
+def _shipped(name: str) -> pd.DataFrame:
+    with (importlib.resources.files("lib") / "tables" / name).open(encoding="utf-8") as file:
+        return pd.read_csv(file)
+
+
+def doctor_visits() -> pd.DataFrame:
+    """Return the RAND Health Insurance Experiment, which comes with statsmodels.
+
+    Returns
+    -------
+    DataFrame, shape (20190, 10)
+        ``mdvis``, the visits to a doctor in a year, and nine covariates: log(coinsurance + 1)
+        (``lncoins``), an individual deductible (``idp``), log of the participation payment
+        (``lpi``), a function of the maximal expenditure (``fmde``), a physical limitation
+        (``physlm``), the number of chronic diseases (``disea``), and health said to be good, fair
+        or poor (``hlthg``, ``hlthf``, ``hlthp``).
+
+    References
+    ----------
+    W. G. Manning et al. (1987), Health insurance and the demand for medical care: evidence from a
+    randomized experiment, American Economic Review 77(3), 251-277.
+
+    Examples
+    --------
+    >>> from lib.data import doctor_visits
+    >>> doctor_visits().shape
+    (20190, 10)
+    """
+    from statsmodels.datasets import randhie  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    return pd.DataFrame(randhie.load_pandas().data)
+
+
+def affairs() -> pd.DataFrame:
+    """Return Fair's survey of married women, which comes with statsmodels.
+
+    Returns
+    -------
+    DataFrame, shape (6366, 9)
+        ``affair``, 1 for a woman with any extramarital affair, and eight covariates: rating of the
+        marriage (1 to 5), age, years married, children, religiousness (1 to 4), years of
+        education, occupation and husband's occupation (1 to 6).
+
+    References
+    ----------
+    R. C. Fair (1978), A theory of extramarital affairs, Journal of Political Economy 86(1), 45-61.
+
+    Examples
+    --------
+    >>> from lib.data import affairs
+    >>> round(float(affairs()["affair"].mean()), 3)
+    0.322
+    """
+    from statsmodels.datasets import fair  # noqa: PLC0415
+
+    rows = pd.DataFrame(fair.load_pandas().data)
+    return rows.drop(columns="affairs").assign(affair=(rows["affairs"] > 0).astype(int))
+
+
+def standardised(
+    table: pd.DataFrame, columns: Sequence[str], *, counts: str | None = None
+) -> Array:
+    """Return a design matrix: a constant, and columns with mean 0 and standard deviation 1.
+
+    Parameters
+    ----------
+    table : DataFrame
+    columns : sequence of str
+        Names of numeric columns.
+    counts : str, optional
+        Name of a column that says how often each row stands in the table.
+
+    Returns
+    -------
+    ndarray, shape (rows, 1 + columns)
+        Its entries do not depend on the order of rows, to the last bit.
+
+    Raises
+    ------
+    ValueError
+        If the table has no such column, or one that is not numeric, has missing or infinite values
+        or is constant, or if a count is negative or no integer, or all of them are 0.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lib.data import standardised
+    >>> standardised(pd.DataFrame({"age": [20, 40]}), ["age"]).tolist()
+    [[1.0, -1.0], [1.0, 1.0]]
+    """
+    checked_table("table", table)
+    if isinstance(columns, str) or not len(columns):
+        raise _validate.fail("columns", "a list of at least one name", columns)
+    number = np.ones(len(table), dtype=np.int64) if counts is None else _counted(table, counts)
+    design = [np.ones(len(table))]
+    for name in columns:
+        column = _numbers(table, name)
+        # from the different values: a sum of floats over rows would depend on their order
+        values, which = np.unique(column, return_inverse=True)
+        weight = np.zeros(values.size, dtype=np.int64)
+        np.add.at(weight, which, number)
+        mean = values @ weight / weight.sum()
+        sd = np.sqrt((values - mean) ** 2 @ weight / weight.sum())
+        if np.count_nonzero(weight) == 1:
+            raise _validate.fail(f"table[{name!r}]", "a column that varies", values[weight > 0][0])
+        design.append((column - mean) / sd)
+    return np.column_stack(design)
+
+
+def _numbers(table: pd.DataFrame, name: str) -> Array:
+    if name not in table.columns:
+        raise _validate.fail("columns", f"names among {', '.join(map(str, table.columns))}", name)
+    values = table[name]
+    if not pd.api.types.is_numeric_dtype(values):
+        raise _validate.fail(f"table[{name!r}]", "numeric", values.dtype)
+    numbers = values.to_numpy(dtype=float, na_value=np.nan)
+    if np.isnan(numbers).all():
+        raise _validate.fail(f"table[{name!r}]", "a column with some values", "all missing")
+    return _validate.finite(f"table[{name!r}]", numbers, "without missing or infinite values")
+
+
+def _counted(table: pd.DataFrame, name: str) -> Any:
+    numbers = _numbers(table, name)
+    if (numbers < 0).any() or (numbers % 1 != 0).any() or not numbers.any():
+        raise _validate.fail(f"table[{name!r}]", "integers of at least 0, some above", numbers)
+    return numbers.astype(np.int64)

@@ -7,10 +7,14 @@ from lib.models.gaussian import Gaussian
 from lib.models.glm import LogisticRegression, PoissonRegression
 from lib.models.kernel import KernelDensity, NormalMixture
 from lib.models.linear import LinearRegression
+from lib.models.population import PopulationRegression
+from lib.models.tree import ChowLiuTree, FixedTree
 
 __all__ = [
     "Categorical",
+    "ChowLiuTree",
     "EmpiricalCDF",
+    "FixedTree",
     "Gaussian",
     "KernelDensity",
     "LinearRegression",
@@ -18,4 +22,5 @@ __all__ = [
     "Model",
     "NormalMixture",
     "PoissonRegression",
+    "PopulationRegression",
 ]

@@ -384,14 +384,21 @@ def _insist(
     theta: Array,
 ) -> Array:
     """Take the few that are left to convergence, or find that they have no maximum."""
-    everything, found = parts, np.full_like(theta, np.nan)
+    found = np.full_like(theta, np.nan)
     left = np.arange(theta.shape[0])
     for _ in range(MAX_STEPS):
-        step = _newton(*_Objective(family, parts, float).derivatives(theta), theta.shape[-1])
+        gradient, information = _Objective(family, parts, float).derivatives(theta)
+        step = _newton(gradient, information, theta.shape[-1])
+        predictors = [abs(theta @ part.x).max(axis=-1)[:, 0] for part in parts]
         moved = np.max([abs(step @ part.x).max(axis=-1) for part in parts], axis=0)
         theta = theta + _damped(step, moved)
         done = moved[:, 0] <= TOLERANCE / 10  # cheap for so few
         found[left[done]] = theta[done]
+        for i in np.flatnonzero(done & (np.max(predictors, axis=0) > SATURATED)):
+            one = [part.only(np.array([i]), np.array([0])) for part in parts]
+            decrement = float(gradient[i, 0] @ step[i, 0]) ** 0.5
+            if not _attained(one, decrement, information[i, 0]) and _recede(family, one):
+                found[left[i]] = np.nan
         if done.all():
             break
         hopeless: Any = ~np.isfinite(theta).all(axis=(1, 2))
@@ -402,15 +409,31 @@ def _insist(
             break
         parts = [part.only(on, np.zeros_like(on)) for part in parts]
         theta, left = theta[on], left[on]
-    for i in np.flatnonzero(np.isfinite(found).all(axis=(1, 2))):
-        one = [part.only(np.array([i]), np.array([0])) for part in everything]
-        if max(float(abs(found[i] @ part.x).max()) for part in one) > SATURATED:
-            counted = [part for part in one if part.weight.any()]
-            x = np.concatenate([part.x[0].T for part in counted])
-            y = np.concatenate([part.y[0, 0] for part in counted])
-            if recedes(family, x, y):
-                found[i] = np.nan
     return found
+
+
+def _attained(parts: Sequence[Part], decrement: float, information: Array) -> bool:
+    """Return whether a short Newton step proves that the likelihood of one sample has a maximum.
+
+    Let g be the gradient, H the information, v a direction along which no row's likelihood falls.
+    Then all terms of g'v have one sign, and as a label differs from its mean by at least b'', they
+    are at least ``b'' |x'v|``. So ``v'Hv <= max |x'v| g'v``. With R the largest ``|x|`` in the norm
+    of the inverse of H, ``max |x'v|`` is at most ``R sqrt(v'Hv)``; with the Newton decrement D,
+    ``g'v`` is at most ``D sqrt(v'Hv)``. If R D < 1, then v'Hv = 0: there is no such direction.
+    """
+    dim = parts[0].x.shape[-2]
+    inverse = np.linalg.pinv(tri.unpack(information, dim), hermitian=True)
+    rows = [part.x[0] for part in parts if part.weight.any()]
+    reach = max(float(np.einsum("ir,ij,jr->r", x, inverse, x).max()) for x in rows) ** 0.5
+    return bool(reach < 1e6 and reach * decrement < 0.5)
+
+
+def _recede(family: Family, parts: Sequence[Part]) -> bool:
+    """Do as `recedes` for the rows of one sample that have weight."""
+    counted = [part for part in parts if part.weight.any()]
+    x = np.concatenate([part.x[0].T for part in counted])
+    y = np.concatenate([part.y[0, 0] for part in counted])
+    return recedes(family, x, y)
 
 
 def _separates(parts: Sequence[Part], theta: Array) -> Mask:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,30 +32,23 @@ Sample = tuple[Part, ...]
 
 
 class GeneralizedLinearModel(Regression):
-    r"""What logistic and Poisson regression share: maximum likelihood with a canonical link.
+    r"""What logistic and Poisson regressions share: maximum likelihood with a canonical link.
 
-    Covariates are N(0, I), new in every sample and the same for all weights of a replicate. A
-    sample is its rows. A chain is lost, and its fits are NaN from then on, when one of its samples
-    has no maximum-likelihood fit.
+    Covariates are new in every sample and the same for all weights of a replicate. A sample is its
+    rows. A chain is lost, and its fits are NaN from then on, when one of its samples has no
+    maximum-likelihood fit.
 
     Theory is asymptotic: with A the information and B the variance of the score of real rows,
     both at `target`, n real rows have the error :math:`\mathrm{tr}(A^{-1} B A^{-1})/n` and m
     synthetic rows :math:`\mathrm{tr}(A^{-1})/m`. If the model is right, A = B.
     """
 
-    family: ClassVar[_irls.Family]
+    family: _irls.Family
 
+    @property
     @abstractmethod
-    def _real_labels(self, predictor: Array, rng: np.random.Generator) -> Array:
-        """Draw labels of real rows, given x'theta, shape (replicates, weights, rows)."""
-
-    @abstractmethod
-    def _labels(self, predictor: Array, weights: int, rng: np.random.Generator) -> Array:
-        """Draw labels from the family for each weight; they may be the same for all of them."""
-
-    @abstractmethod
-    def _score_weight(self, predictor: Array) -> Array:
-        """Return E[(y - mean at the target)^2 | x] of real labels, given x'theta."""
+    def score_covariance(self) -> Array:
+        """Covariance of the score of a real row at `target`, shape (d, d)."""
 
     def cells(self, rows: int) -> int:
         """Return how many samples are simulated together: see `lib.models.base.Model.cells`."""
@@ -64,14 +57,6 @@ class GeneralizedLinearModel(Regression):
     def status(self, loop: Loop) -> Status:
         """Return ``"asymptotic"``."""
         return "asymptotic"
-
-    def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Sample:
-        """Draw n real rows: see `lib.models.base.Model.draw`."""
-        x = self._design.draw(n, size[1], rng)
-        predictor = np.broadcast_to((self.theta @ x)[:, None], (size[1], size[0], n))
-        y = self._real_labels(predictor, rng)
-        centre = np.broadcast_to(self.target, (size[1], 1, self.dim))
-        return (Part.of(self.family, x, y, centre),)
 
     def synthesize(
         self, fit: Array, m: int, size: tuple[int, int], rng: np.random.Generator
@@ -86,7 +71,8 @@ class GeneralizedLinearModel(Regression):
         if lost.any():
             centre = np.where(lost[..., None], np.nan, centre)
             predictor[lost] = 0.0
-        return (Part.of(self.family, x, self._labels(predictor, size[0], rng), centre),)
+        draw = _draw_labels if self.family.binary else _draw_counts
+        return (Part.of(self.family, x, draw(predictor, size[0], rng), centre),)
 
     def mix(self, parts: Sequence[tuple[Sample, Array]]) -> Sample:
         """Keep all rows, with their weights: see `lib.models.base.Model.mix`."""
@@ -98,7 +84,7 @@ class GeneralizedLinearModel(Regression):
 
     @property
     def information(self) -> Array:
-        """Fisher information of a row at `target`, shape (d, d), by Gauss-Hermite quadrature."""
+        """Fisher information of a row at `target`, shape (d, d)."""
         return self._information(self.target)
 
     def _information(self, theta: Array) -> Array:
@@ -107,11 +93,6 @@ class GeneralizedLinearModel(Regression):
     def information_at(self, theta: Array) -> Array:
         """Return the lower entries of the information at a batch of coefficients."""
         return self._design.outer_batch(self.family.curvature, theta)
-
-    @property
-    def score_covariance(self) -> Array:
-        """Covariance of the score of a real row at `target`, shape (d, d)."""
-        return self._design.outer(self._score_weight, self.theta)
 
     @property
     def inverse_information(self) -> Array:
@@ -123,23 +104,53 @@ class GeneralizedLinearModel(Regression):
         return np.asarray(np.linalg.inv(matrix), dtype=float)
 
     @property
+    def sandwich(self) -> Array:
+        r""":math:`A^{-1} B A^{-1}`: covariance of the fit to n real rows, times n."""
+        inverse = self.inverse_information
+        return np.asarray(inverse @ self.score_covariance @ inverse)
+
+    @property
+    def forms(self) -> dict[str, Array]:
+        """The quadratic forms, shape (d, d), that the errors are when they are small."""
+        return {"theta": np.eye(self.dim), "kl": self.information / 2}
+
+    @property
     def misspecification(self) -> float:
         r""":math:`\rho = \mathrm{tr}(A^{-1}BA^{-1}) / \mathrm{tr}(A^{-1})`, 1 for a right model."""
-        inverse = self.inverse_information
-        return float(np.trace(inverse @ self.score_covariance @ inverse) / np.trace(inverse))
+        return self.ratio("theta")
+
+    def ratio(self, metric: str) -> float:
+        r"""Return how much more real rows add to an error than rows of the model.
+
+        Parameters
+        ----------
+        metric : str
+            One of `forms`. With the form M it is
+            :math:`\rho_M = \mathrm{tr}(M A^{-1}BA^{-1}) / \mathrm{tr}(M A^{-1})`.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If there is no such error.
+        """
+        if not isinstance(metric, str) or metric not in self.forms:
+            raise _validate.fail("metric", f"one of {list(self.forms)}", metric)
+        noise = self.sampling_noise(1, 1)[metric]
+        return float(noise.real[0] / noise.synthetic[0])
 
     def sampling_noise(self, n: int, m: int) -> dict[str, SamplingNoise]:
         """Return the noise for large n and m: see `lib.models.base.Model.sampling_noise`."""
-        inverse = self.inverse_information
-        real = inverse @ self.score_covariance
+        real, synthetic = self.sandwich, self.inverse_information
         none = np.zeros((1, 1))
-        traces = {
-            "theta": (np.trace(real @ inverse), np.trace(inverse)),
-            "kl": (np.trace(real) / 2, self.dim / 2),
-        }
         return {
-            metric: SamplingNoise(np.array(one / n), np.array(other / m), none)
-            for metric, (one, other) in traces.items()
+            metric: SamplingNoise(
+                np.array(np.trace(form @ real) / n), np.array(np.trace(form @ synthetic) / m), none
+            )
+            for metric, form in self.forms.items()
         }
 
     def _divergence(self, fit: Array) -> Array:
@@ -148,6 +159,50 @@ class GeneralizedLinearModel(Regression):
             self._design.expectation(self.family.cumulant, theta) for theta in (fit, self.target)
         )
         return np.asarray(now - least - (fit - self.target) @ slope)
+
+
+def _draw_labels(predictor: Array, weights: int, rng: np.random.Generator) -> Array:
+    # one logistic variable decides a row's label for every weight: each label has its right law,
+    # and the errors of different weights differ by less than by independent labels
+    reps, _, rows = predictor.shape
+    return (rng.logistic(size=(reps, 1, rows)) < predictor).astype(float)
+
+
+def _draw_counts(predictor: Array, weights: int, rng: np.random.Generator) -> Array:
+    mean = _irls.POISSON.mean(predictor)
+    if mean.shape[1] == 1:
+        shape = (mean.shape[0], weights, mean.shape[2])
+        return rng.poisson(np.broadcast_to(mean, shape)).astype(float)
+    # a Poisson variable is a sum of two: one for what all weights agree on, which they share, and
+    # one of their own, whose small mean costs fewer random numbers
+    shared = mean.min(axis=1, keepdims=True)
+    mean -= shared
+    return np.asarray(rng.poisson(mean) + rng.poisson(shared), dtype=float)
+
+
+class NormalCovariates(GeneralizedLinearModel):
+    """A generalized linear model whose covariates are N(0, I), beside an optional constant."""
+
+    @abstractmethod
+    def _real_labels(self, predictor: Array, rng: np.random.Generator) -> Array:
+        """Draw labels of real rows, given x'theta, shape (replicates, weights, rows)."""
+
+    @abstractmethod
+    def _score_weight(self, predictor: Array) -> Array:
+        """Return E[(y - mean at the target)^2 | x] of real labels, given x'theta."""
+
+    def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Sample:
+        """Draw n real rows: see `lib.models.base.Model.draw`."""
+        x = self._design.draw(n, size[1], rng)
+        predictor = np.broadcast_to((self.theta @ x)[:, None], (size[1], size[0], n))
+        y = self._real_labels(predictor, rng)
+        centre = np.broadcast_to(self.target, (size[1], 1, self.dim))
+        return (Part.of(self.family, x, y, centre),)
+
+    @property
+    def score_covariance(self) -> Array:
+        """Covariance of the score of a real row at `target`, shape (d, d), by quadrature."""
+        return self._design.outer(self._score_weight, self.theta)
 
 
 def _cauchit(predictor: Array) -> Array:
@@ -168,7 +223,7 @@ LINKS: Mapping[str, Callable[[Array], Array]] = {
 """Inverse link functions that real labels may have."""
 
 
-class LogisticRegression(GeneralizedLinearModel):
+class LogisticRegression(NormalCovariates):
     r"""Labels 0 and 1; the fitted model is :math:`\mathrm{logit}\,P(y = 1 | x) = x^\top\theta`.
 
     Parameters
@@ -246,18 +301,12 @@ class LogisticRegression(GeneralizedLinearModel):
     def _real_labels(self, predictor: Array, rng: np.random.Generator) -> Array:
         return (rng.random(predictor.shape) < self._probability(predictor)).astype(float)
 
-    def _labels(self, predictor: Array, weights: int, rng: np.random.Generator) -> Array:
-        # one logistic variable decides a row's label for every weight: each label has its right
-        # law, and the errors of different weights differ by less than by independent labels
-        reps, _, rows = predictor.shape
-        return (rng.logistic(size=(reps, 1, rows)) < predictor).astype(float)
-
     def _score_weight(self, predictor: Array) -> Array:
         mean, real = self.family.mean(self._nominal(predictor)), self._probability(predictor)
         return np.asarray(real * (1 - 2 * mean) + mean**2)
 
 
-class PoissonRegression(GeneralizedLinearModel):
+class PoissonRegression(NormalCovariates):
     r"""Counts, with :math:`\ln E(y | x) = x^\top\theta`.
 
     Parameters
@@ -310,17 +359,6 @@ class PoissonRegression(GeneralizedLinearModel):
         if self.dispersion:
             mean = mean * rng.gamma(1 / self.dispersion, self.dispersion, mean.shape)
         return rng.poisson(mean).astype(float)
-
-    def _labels(self, predictor: Array, weights: int, rng: np.random.Generator) -> Array:
-        mean = self.family.mean(predictor)
-        if mean.shape[1] == 1:
-            shape = (mean.shape[0], weights, mean.shape[2])
-            return rng.poisson(np.broadcast_to(mean, shape)).astype(float)
-        # a Poisson variable is a sum of two: one for what all weights agree on, which they share,
-        # and one of their own, whose small mean costs fewer random numbers
-        shared = mean.min(axis=1, keepdims=True)
-        mean -= shared
-        return np.asarray(rng.poisson(mean) + rng.poisson(shared), dtype=float)
 
     def check(self, loop: Loop) -> None:
         """Raise a ``ValueError`` for too few rows, or coefficients whose counts are too large."""

@@ -23,11 +23,6 @@ from lib.models.glm import GeneralizedLinearModel, Sample
 from lib.recursion import SamplingNoise
 
 
-def _forms(information: Array) -> dict[str, Array]:
-    """Return the quadratic forms that the metrics are for small errors."""
-    return {"theta": np.eye(len(information)), "kl": information / 2}
-
-
 class LinearChain(Model):
     """What the fits of a regression become for large samples: a mean with normal noise.
 
@@ -43,10 +38,8 @@ class LinearChain(Model):
     metrics: ClassVar[tuple[str, ...]] = ("theta", "kl")
 
     def __init__(self, model: GeneralizedLinearModel) -> None:
-        information = model.information
-        self.synthetic = model.inverse_information
-        self.real = self.synthetic @ model.score_covariance @ self.synthetic
-        self.forms = _forms(information)
+        self.synthetic, self.real = model.inverse_information, model.sandwich
+        self.forms = model.forms
         self.dim = model.dim
 
     def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Array:
@@ -125,7 +118,7 @@ class Linearized(Model):
         information = model.information
         self._inverse = model.inverse_information
         self._half = np.linalg.inv(np.linalg.cholesky(information)).T
-        self._forms = _forms(information)
+        self._forms = model.forms
 
     def check(self, loop: Loop) -> None:
         """Raise a ``ValueError`` if the loop has too few rows for the model."""
