@@ -51,9 +51,8 @@ class Numeric:
         if not np.isfinite(numbers).all():
             bad = values[~np.isfinite(numbers)].iloc[0]
             raise _validate.fail(f"table[{self.name!r}]", "finite numbers", bad)
-        band: Any = np.searchsorted(self.edges, numbers, side="right")
-        found: Codes = np.asarray(band, dtype=np.intp)
-        return found
+        band: Codes = np.searchsorted(np.array(self.edges), numbers, side="right").reshape(-1)
+        return band
 
 
 @dataclass(frozen=True)
