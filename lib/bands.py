@@ -84,7 +84,7 @@ class Grouped:
             unseen = sorted(set(texts[found.isna()]))[:5]
             known = ", ".join(list(self.groups)[:8])
             raise _validate.fail(f"table[{self.name!r}]", f"known categories ({known})", unseen)
-        return found.to_numpy(dtype=np.intp)
+        return np.asarray(found.to_numpy(), dtype=np.intp)
 
 
 def _texts(values: pd.Series[Any]) -> pd.Series[str]:

@@ -43,6 +43,10 @@ def _optimal_weight(k: Any, r: Any = 1.0) -> Any:
     return (s / (s + 2)) * ((s + 4) / (s + 2))
 
 
+def _resampled_error_ratio(w: Any, k: Any, s: Any) -> Any:
+    return (_noise(w, k) + s) / (w * (2 - w))
+
+
 def _naive_weight(k: Any) -> Any:
     return k / (k + 1)
 
@@ -140,6 +144,48 @@ def optimal_weight(k: ArrayLike, contraction: ArrayLike = 1.0) -> Any:
     """
     k_ = _validate.positive("k", k)
     return _plain(_optimal_weight(k_, _validate.nonnegative("contraction", contraction)))
+
+
+def resampled_error_ratio(w: ArrayLike, k: ArrayLike, share: ArrayLike) -> Any:
+    r"""Limit error if the weights are put into effect by drawing rows again, real data alone = 1.
+
+    .. math:: \frac{w^2 + k(1-w)^2 + s}{w(2-w)}
+
+    where s = n/N for N rows drawn with the weights as probabilities. It is smallest at
+    ``optimal_weight(k + s)``, where it is that weight plus s; so it is below 1, real data alone
+    without drawing again, only if N > (k + 2) n. For large n, m and N.
+
+    Parameters
+    ----------
+    w : array_like
+        Total weight of the real rows, in [0, 1].
+    k : array_like
+        Ratio n/m of real to synthetic rows, positive. Arguments broadcast.
+    share : array_like
+        Ratio s = n/N of real rows to rows drawn again, at least 0.
+
+    Returns
+    -------
+    float or ndarray
+        ``inf`` at w = 0.
+
+    Raises
+    ------
+    ValueError
+        If a weight is outside [0, 1], a ratio not positive, a share negative, or an argument not
+        finite.
+
+    Examples
+    --------
+    >>> from lib.weights import optimal_weight, resampled_error_ratio
+    >>> w = optimal_weight(1 + 1 / 2)
+    >>> round(w, 4), round(resampled_error_ratio(w, 1, 1 / 2), 4)
+    (0.6861, 1.1861)
+    """
+    w_, k_ = _validate.weight("w", w), _validate.positive("k", k)
+    share_ = _validate.nonnegative("share", share)
+    with np.errstate(divide="ignore"):
+        return _plain(_resampled_error_ratio(w_, k_, share_))
 
 
 def naive_weight(k: ArrayLike) -> Any:

@@ -1,7 +1,7 @@
 """What is estimated: one small module a model, each a `lib.models.base.Model`."""
 
 from lib.models.base import Model
-from lib.models.categorical import Categorical
+from lib.models.categorical import Categorical, ResampledCategorical
 from lib.models.empirical import EmpiricalCDF
 from lib.models.gaussian import Gaussian
 from lib.models.glm import LogisticRegression, PoissonRegression
@@ -23,4 +23,5 @@ __all__ = [
     "NormalMixture",
     "PoissonRegression",
     "PopulationRegression",
+    "ResampledCategorical",
 ]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lib import _validate
 from lib._validate import Array
+from lib.loops import Loop
 from lib.models.base import Model
-from lib.recursion import SamplingNoise
+from lib.recursion import AffineRecursion, Recursion, SamplingNoise
 
 
 class Categorical(Model):
@@ -96,3 +97,94 @@ class Categorical(Model):
         """
         spread = np.array([(1 - (self.p**2).sum()) / self.p.size])
         return {"frequencies": SamplingNoise(spread / n, spread / m, np.array([[-1 / m]]))}
+
+
+class Drawn(NamedTuple):
+    """Frequencies of samples, with a random number that decides how they are drawn again."""
+
+    frequencies: Array
+    seeds: tuple[int, ...]
+
+
+class ResampledCategorical(Categorical):
+    """Frequencies whose training rows are drawn again, with their weights as probabilities.
+
+    What a generator that takes no weights is given: N rows, drawn with replacement. Nothing is
+    drawn again at t = 0 and in the fully synthetic loop, where no rows have weights.
+
+    Parameters
+    ----------
+    p : array_like, shape (C,)
+        True probabilities, at least two, not negative, with sum 1.
+    rows : int
+        N, the rows that are drawn again.
+
+    Raises
+    ------
+    ValueError
+        As `Categorical`, or if `rows` is not a positive integer.
+
+    Notes
+    -----
+    Metrics as `Categorical`. Theory is exact in every loop but `lib.loops.Accumulate`, whose next
+    generation sees the rows as they were before they were drawn again.
+
+    Examples
+    --------
+    >>> from lib import FreshReal
+    >>> from lib.models import ResampledCategorical
+    >>> model = ResampledCategorical([0.5, 0.5], rows=4)
+    >>> loop = FreshReal(n=4, m=4, w=0.5)
+    >>> round(float(model.theory(loop)["frequencies"].limit()), 4)
+    0.1
+    """
+
+    def __init__(self, p: ArrayLike, rows: int) -> None:
+        super().__init__(p)
+        self.rows = _validate.integer("rows", rows)
+
+    def __repr__(self) -> str:
+        return f"ResampledCategorical(p={self.p.tolist()}, rows={self.rows})"
+
+    def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Any:
+        """Draw the frequencies of n real rows: see `lib.models.base.Model.draw`."""
+        return self.synthesize(self.p, n, size, rng)
+
+    def synthesize(
+        self, fit: Array, m: int, size: tuple[int, int], rng: np.random.Generator
+    ) -> Any:
+        """Draw the frequencies of m rows of each fit: see `lib.models.base.Model.synthesize`."""
+        return Drawn(super().synthesize(fit, m, size, rng), (int(rng.integers(2**63)),))
+
+    def mix(self, parts: Sequence[tuple[Any, Array]]) -> Any:
+        """Average the frequencies: see `lib.models.base.Model.mix`."""
+        mixed = super().mix([(drawn.frequencies, weight) for drawn, weight in parts])
+        return Drawn(mixed, tuple(seed for drawn, _ in parts for seed in drawn.seeds))
+
+    def fit(self, sample: Any) -> Array:
+        """Draw rows again, unless there is one sample only: see `lib.models.base.Model.fit`."""
+        if len(sample.seeds) == 1:
+            return np.asarray(sample.frequencies)
+        rng = np.random.default_rng(sample.seeds)
+        return np.asarray(rng.multinomial(self.rows, sample.frequencies) / self.rows)
+
+    def theory(self, loop: Loop) -> dict[str, Recursion]:
+        """Return the expected error: see `lib.models.base.Model.theory`.
+
+        Raises
+        ------
+        ValueError
+            If the loop is `lib.loops.Accumulate`, or no loop.
+        """
+        recursion = super().theory(loop)["frequencies"]
+        if not isinstance(recursion, AffineRecursion):
+            raise _validate.fail("loop", "any but Accumulate, for rows that are drawn again", loop)
+        if loop.grid is None:
+            return {"frequencies": recursion}
+        # drawing N rows of frequencies q adds q (1 - q) / N, on average (v - e) / N
+        kept, alone = 1 - 1 / self.rows, np.array([(1 - (self.p**2).sum()) / self.p.size])
+        return {
+            "frequencies": AffineRecursion(
+                recursion.start, kept * recursion.a + alone / self.rows, kept * recursion.c
+            )
+        }
