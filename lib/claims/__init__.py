@@ -14,6 +14,7 @@ from lib.claims.base import Claim, Experiment, ExtrapolatedExperiment, LargeSamp
 from lib.claims.frequencies import frequency_claims
 from lib.claims.gaussian import covariance_claims, mean_claims
 from lib.claims.nonparametric import cdf_claims, kernel_claims, loss_claims
+from lib.claims.real_data import population_claims, resampling_claims, tree_claims
 from lib.claims.regression import likelihood_claims, linear_claims, misspecification_claims
 
 __all__ = [
@@ -39,6 +40,9 @@ def claims() -> Mapping[str, Claim]:
         *loss_claims(),
         *kernel_claims(),
         *frequency_claims(),
+        *population_claims(),
+        *tree_claims(),
+        *resampling_claims(),
     ]
     return {one.id: one for one in everything}
 

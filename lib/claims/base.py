@@ -141,6 +141,8 @@ class LargeSampleExperiment:
     metric : {"theta", "kl"}, optional
     steps, burn_in : int, optional
         The error is averaged over t = burn_in, ..., steps.
+    chains : int, optional
+        Replicates of the linear chain for one of the difference.
     """
 
     model: GeneralizedLinearModel
@@ -148,6 +150,7 @@ class LargeSampleExperiment:
     metric: str = "theta"
     steps: int = 100
     burn_in: int = 12
+    chains: int = CHAINS
 
     def run(self, *, seed: int, reps: int, n_jobs: int) -> Estimate:
         """Simulate.
@@ -167,7 +170,7 @@ class LargeSampleExperiment:
         options = Options(self.metric, self.steps, self.burn_in, n_jobs)
         doubled = replace(self.loop, n=2 * self.loop.n, m=2 * self.loop.m)
         one, two = self._unit(self.loop), self._unit(doubled)
-        many = reps * CHAINS
+        many = reps * self.chains
         # in its unit, the chain has the same error at both sizes
         linear, coupled = LinearChain(self.model), Linearized(self.model)
         chain = settled(linear, self.loop, reps=many, seed=seeds[0], options=options)

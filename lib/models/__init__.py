@@ -7,12 +7,13 @@ from lib.models.gaussian import Gaussian
 from lib.models.glm import LogisticRegression, PoissonRegression
 from lib.models.kernel import KernelDensity, NormalMixture
 from lib.models.linear import LinearRegression
-from lib.models.population import PopulationRegression
+from lib.models.population import CountedPopulation, PopulationRegression
 from lib.models.tree import ChowLiuTree, FixedTree
 
 __all__ = [
     "Categorical",
     "ChowLiuTree",
+    "CountedPopulation",
     "EmpiricalCDF",
     "FixedTree",
     "Gaussian",

@@ -7,7 +7,9 @@ are sums over the different rows of the table, so that theory has no error of qu
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,23 @@ from numpy.typing import ArrayLike
 
 from lib import _validate
 from lib._validate import Array
+from lib.models import _triangular as tri
 from lib.models._design import Function
-from lib.models._irls import Part
-from lib.models.glm import GeneralizedLinearModel, Sample
+from lib.models._irls import FULL_STEP, Part
+from lib.models.glm import ROWS, GeneralizedLinearModel, Sample
 from lib.models.likelihood import checked_rows, fit_rows
 
 GROUPS = 10
 """Groups of rows in which calibration is measured."""
+
+PRECISE = 1e-7
+"""A Newton step on counts that moves no linear predictor by more is the last."""
+
+MAX_STEPS = 200
+"""A sample held by counts that has not converged by then has no maximum."""
+
+LARGEST_COUNT = 9e18
+"""Largest mean that a Poisson generator takes."""
 
 BATCH = 4_000_000
 """Values that an expectation over a batch of coefficients holds at a time: 32 MB."""
@@ -156,6 +168,9 @@ class PopulationRegression(GeneralizedLinearModel):
         super().__init__(fit_rows(self.family, self._rows.x, self._labels, share))
         # the labels of a table's row belong to the row; covariates alone have fewer cells
         x, which = np.unique(self._rows.x, axis=0, return_inverse=True)
+        i, j = np.tril_indices(x.shape[1])
+        self._products = x[:, i] * x[:, j]
+        self._first = np.flatnonzero(np.diff(which.ravel(), prepend=-1))
         self._design: Any = TableDesign(x, np.bincount(which.ravel(), share).astype(float))
         self._group(which.ravel())
 
@@ -230,3 +245,141 @@ class PopulationRegression(GeneralizedLinearModel):
         predictor = self._rows.x @ self.target
         losses = self.family.cumulant(predictor) - self._labels * predictor
         return float(self._rows.share @ losses)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A batch of weighted samples of a table, held by counts.
+
+    As in `lib.models._irls.Part`, the order of axes is (replicate, weight, ...).
+
+    Attributes
+    ----------
+    share : ndarray, shape (replicates, weights or 1, cells)
+        Share of the rows with each of the table's different covariates.
+    moment : ndarray, shape (replicates, weights or 1, d)
+        Mean of y x.
+    centre : ndarray, shape (replicates, weights or 1, d)
+        A parameter near the fit, such as the one that the labels were drawn from.
+    score : ndarray, shape (replicates, weights or 1, d)
+        Mean gradient at the centre.
+    """
+
+    share: Array
+    moment: Array
+    centre: Array
+    score: Array
+
+
+class CountedPopulation(PopulationRegression):
+    """The same regression for many rows: samples are held by counts of the table's cells.
+
+    Counts and sums of labels are sufficient, and are drawn directly, as multinomial counts and as
+    binomial or Poisson sums. So the cost grows with the number of different rows of the table
+    instead of that of the sample: theory can be checked where n is so large that no term of order
+    1/n is left to see. Parameters, attributes and metrics are those of `PopulationRegression`.
+
+    Examples
+    --------
+    >>> from lib import FreshReal, simulate
+    >>> from lib.models import CountedPopulation
+    >>> x, visits = [[1, -1], [1, 0], [1, 0], [1, 1]], [0, 0, 3, 2]
+    >>> model = CountedPopulation(x, visits, family="poisson")
+    >>> loop = FreshReal(n=10**8, m=10**8, w=0.6)
+    >>> run = simulate(model, loop, steps=20, burn_in=10, reps=500)
+    >>> theory = model.theory(loop)["theta"].limit()
+    >>> bool(abs(run.summary()["error"][0] / theory - 1) < 0.1)
+    True
+    """
+
+    @cached_property
+    def _inverse(self) -> Array:
+        return self.inverse_information
+
+    def cells(self, rows: int) -> int:
+        """Return how many samples are simulated together: see `lib.models.base.Model.cells`."""
+        return max(1, ROWS // len(self._rows.x))
+
+    def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Any:
+        """Draw n rows of the table: see `lib.models.base.Model.draw`."""
+        shares = rng.multinomial(n, self._rows.share, size=size[::-1]) / n
+        moment = shares @ (self._labels[:, None] * self._rows.x)
+        # rows are sorted by covariates first: those with the same ones are neighbours
+        share = np.add.reduceat(shares, self._first, axis=-1)
+        return (self._cells(share, moment, np.broadcast_to(self.target, moment.shape)),)
+
+    def _cells(self, share: Array, moment: Array, centre: Array) -> Cells:
+        mean = self.family.mean(centre @ self._design.x.T)
+        return Cells(share, moment, centre, moment - (share * mean) @ self._design.x)
+
+    def synthesize(
+        self, fit: Array, m: int, size: tuple[int, int], rng: np.random.Generator
+    ) -> Any:
+        """Draw m rows of each fit: see `lib.models.base.Model.synthesize`."""
+        centre = np.broadcast_to(fit.swapaxes(0, 1), (*size[::-1], self.dim))
+        counts = rng.multinomial(m, self._design.share, size=(size[1], 1))
+        with np.errstate(invalid="ignore"):
+            mean = self.family.mean(centre @ self._design.x.T)
+        known = np.isfinite(mean) & (counts * mean < LARGEST_COUNT)
+        mean = np.where(known, mean, 0.0)
+        sums = (rng.binomial if self.family.binary else _poisson(rng))(counts, mean)
+        centre = np.where(known.all(axis=-1, keepdims=True), centre, np.nan)
+        return (self._cells(counts / m, (sums / m) @ self._design.x, centre),)
+
+    def mix(self, parts: Sequence[tuple[Any, Array]]) -> Any:
+        """Average the counts: see `lib.models.base.Model.mix`."""
+        found: list[Any] = [0.0, 0.0, 0.0, 0.0]
+        for (cells,), weight in parts:
+            share = np.asarray(weight).T[..., None]
+            terms = (cells.share, cells.moment, cells.centre, cells.score)
+            # a part without weight takes no part, whatever became of the chain it comes from
+            found = [
+                a + np.where(share > 0, share * b, 0) for a, b in zip(found, terms, strict=True)
+            ]
+        return (Cells(*found),)
+
+    def fit(self, sample: Any) -> Array:
+        """Maximise the weighted likelihoods by Newton's method: see `lib.models.base.Model.fit`.
+
+        A sample on which that does not converge has no maximum, and its fit is NaN.
+        """
+        (cells,) = sample
+        start = cells.centre + cells.score @ self._inverse
+        theta, found = start.copy(), np.full(start.shape, np.nan)
+        on = np.isfinite(start).all(axis=-1)
+        share = np.broadcast_to(cells.share, (*start.shape[:-1], cells.share.shape[-1]))
+        moment = np.broadcast_to(cells.moment, start.shape)
+        for _ in range(MAX_STEPS):
+            if not on.any():
+                break
+            step, moved, proven = self._newton(theta[on], share[on], moment[on])
+            part = np.where(moved <= FULL_STEP, 1.0, np.log1p(moved) / np.maximum(moved, 1e-300))
+            theta[on] += step * part[:, None]
+            place = np.nonzero(on)
+            ready = (moved <= PRECISE) & proven
+            done = tuple(index[ready] for index in place)
+            found[done] = theta[done]
+            stop = ready | ~np.isfinite(moved)
+            on[tuple(index[stop] for index in place)] = False
+        return found.swapaxes(0, 1)
+
+    def _newton(self, theta: Array, share: Array, moment: Array) -> tuple[Array, Array, Any]:
+        """Return steps, how far they move a predictor, and whether they prove a maximum."""
+        x = self._design.x
+        with np.errstate(all="ignore"):
+            mean = self.family.mean(theta @ x.T)
+            gradient = moment - (share * mean) @ x
+            information = (share * self.family.variance(mean)) @ self._products
+            factor = tri.cholesky(information, self.dim)
+            step = tri.solve(factor, gradient, self.dim)
+            occurs = share > 0
+            moved = np.where(occurs, abs(step @ x.T), 0).max(axis=-1)
+            # the certificate of `lib.models._irls`, with |x| in the norm of the inverse Hessian
+            decrement = np.einsum("...i,...i->...", gradient, step)
+            reach = tri.solve_lower(factor[:, None], x[None], self.dim)
+            longest = np.where(occurs, (reach**2).sum(axis=-1), 0).max(axis=-1)
+            return step, moved, (longest < 1e12) & (longest * decrement < 0.25)
+
+
+def _poisson(rng: np.random.Generator) -> Callable[[Any, Array], Any]:
+    return lambda counts, mean: rng.poisson(counts * mean)

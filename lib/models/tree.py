@@ -147,9 +147,7 @@ class ChowLiuTree(_Table):
 
     def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Array:
         """Draw the pair margins of n real rows: see `lib.models.base.Model.draw`."""
-        reached = np.cumsum(self.share)
-        places = np.searchsorted(reached, rng.random((*size, n)) * reached[-1], side="right")
-        return self.layout.margins(self.codes[np.minimum(places, self.share.size - 1)])
+        return self.layout.margins(self.codes[_places(self.share, (*size, n), rng)])
 
     def synthesize(
         self, fit: Trees, m: int, size: tuple[int, int], rng: np.random.Generator
@@ -264,15 +262,16 @@ class FixedTree(_Table):
         self._slices = [slice(*pair) for pair in pairwise(ends.tolist())]
         self._count = int(ends[-1])
         # which cell of each edge table a row falls into
-        cell = np.column_stack(
+        self._cell = np.column_stack(
             [
                 ends[place] + self.codes[:, up] * sizes[child] + self.codes[:, child]
                 for place, (child, up) in enumerate(edges)
             ]
         )
-        rows = np.repeat(np.arange(len(cell)), len(edges))
+        rows = np.repeat(np.arange(len(self._cell)), len(edges))
         self._marks = csr_array(
-            (np.ones(cell.size), (rows, cell.ravel())), shape=(len(cell), self._count)
+            (np.ones(self._cell.size), (rows, self._cell.ravel())),
+            shape=(len(self._cell), self._count),
         )
         self.p: Array = np.asarray(self._marks.T @ self.share)
         free = np.count_nonzero(np.diagonal(self.margins)[: sizes[0]]) - 1
@@ -286,7 +285,13 @@ class FixedTree(_Table):
 
     def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Array:
         """Draw the edge tables of n real rows: see `lib.models.base.Model.draw`."""
-        counts = rng.multinomial(n, self.share, size=size).reshape(-1, self.share.size)
+        batch = size[0] * size[1]
+        if n < self.share.size:  # few rows are drawn one by one, many by their counts
+            cells = self._cell[_places(self.share, (batch, n), rng)]
+            cells += self._count * np.arange(batch)[:, None, None]
+            found = np.bincount(cells.ravel(), minlength=batch * self._count)
+            return found.reshape(*size, -1) / n
+        counts = rng.multinomial(n, self.share, size=batch)
         tables = np.asarray((self._marks.T @ counts.T).T) / n
         return np.ascontiguousarray(tables).reshape(*size, -1)
 
@@ -343,6 +348,13 @@ class FixedTree(_Table):
             "edges": SamplingNoise(spread / n, spread / m, np.array([[-1 / m]])),
             "kl": SamplingNoise(half / n, half / m, none),
         }
+
+
+def _places(share: Array, size: tuple[int, ...], rng: np.random.Generator) -> Codes:
+    """Draw places with these probabilities."""
+    reached = np.cumsum(share)
+    found = np.searchsorted(reached, rng.random(size) * reached[-1], side="right")
+    return np.asarray(np.minimum(found, share.size - 1), dtype=np.intp)
 
 
 def _normal(table: Array) -> Array:
