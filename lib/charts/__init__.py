@@ -14,6 +14,7 @@ from lib.charts.explorers import (
     loss_explorer,
     mean_explorer,
     misspecification_explorer,
+    resampling_explorer,
     size_explorer,
     weight_explorer,
 )
@@ -24,6 +25,11 @@ from lib.charts.simulations import (
     quantile_paths,
     simulated_paths,
     theory_and_simulation,
+)
+from lib.charts.tables import (
+    number_table,
+    reliability_explorer,
+    tree_diagram,
 )
 
 __all__ = [
@@ -42,10 +48,14 @@ __all__ = [
     "loss_explorer",
     "mean_explorer",
     "misspecification_explorer",
+    "number_table",
     "quantile_paths",
+    "reliability_explorer",
+    "resampling_explorer",
     "simulated_paths",
     "size_explorer",
     "theme",
     "theory_and_simulation",
+    "tree_diagram",
     "weight_explorer",
 ]

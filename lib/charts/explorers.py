@@ -294,6 +294,61 @@ def misspecification_explorer() -> Any:
     )
 
 
+def resampling_explorer() -> Any:
+    """Draw the limit error with rows drawn again against w, with sliders for k and N/n."""
+    k = _slider("k", "k = n/m ", 1, 0.1, 4, 0.1)
+    times = _slider("times", "rows drawn again, N/n ", 2, 0.5, 30, 0.5)
+    x: Any = alt.datum.w
+    share = 1 / times
+    names = ["drawn again", "weights used"]
+    across = _weight_axis()
+    up = alt.Y("error:Q").title("error (real data alone = 1)").scale(domain=[0, 3])
+    curves = (
+        alt.Chart(alt.sequence(0.01, 1.001, 0.01, as_="w"), name="curves")
+        .transform_calculate(
+            **_js(
+                again=weights._resampled_error_ratio(x, k, share),
+                used=weights._error_ratio(x, k),
+            )
+        )
+        .transform_fold(["again", "used"], as_=["which", "error"])
+        .transform_calculate(series=f"datum.which == 'again' ? '{names[0]}' : '{names[1]}'")
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(
+            across,
+            up,
+            _colour(names, [SYNTHETIC, GREY]),
+            alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [6, 3]]),
+        )
+        .add_params(k, times)
+    )
+    best = weights._optimal_weight(k + share)
+    mark = (
+        alt.Chart(alt.sequence(0, 1, as_="i"), name="best")
+        .transform_calculate(**_js(w=best, error=best + share))
+        .transform_calculate(
+            label="'◆ w = ' + format(datum.w, '.3f') + ', error ' + format(datum.error, '.3f') "
+            "+ (datum.error < 1 ? ': pays' : ': does not pay')"
+        )
+    )
+    point = mark.mark_point(filled=True, size=110, opacity=1, clip=True, shape="diamond").encode(
+        across, up, color=alt.value(GOLD)
+    )
+    label = mark.mark_text(align="right", fontSize=14).encode(
+        x=alt.XDatum(1), y=alt.YDatum(2.85), text="label:N"
+    )
+    rule = (
+        alt.Chart(alt.sequence(0, 1, as_="i")).mark_rule(strokeDash=[4, 4]).encode(y=alt.YDatum(1))
+    )
+    return _finish(
+        alt.layer(rule, curves, point, label),
+        "Line chart: limit error against the weight w when weights are put into effect by drawing "
+        "N rows again, beside that of weights that are used as such, with sliders for k and N/n. "
+        "A diamond marks the lowest point, which at k = 1 lies below 1, the error of real data "
+        "alone, only if N is more than 3n.",
+    )
+
+
 def size_explorer(
     curves: pd.DataFrame,
     best: pd.DataFrame,

@@ -185,6 +185,29 @@ class ChowLiuTree(_Table):
         allowed = "'one_way', 'two_way', 'likelihood', 'impossible' or 'combinations_lost'"
         raise _validate.fail("metric", allowed, metric)
 
+    def rows(self, fit: Trees, m: int, *, seed: int = 1) -> Codes:
+        """Draw rows of each fit, to look at.
+
+        Parameters
+        ----------
+        fit : Trees
+            A batch, such as `lib.simulate.chains` yields.
+        m : int
+        seed : int, optional
+            Not negative.
+
+        Returns
+        -------
+        ndarray of int, shape (weights, replicates, m, columns)
+
+        Raises
+        ------
+        ValueError
+            If m < 1 or the seed is negative.
+        """
+        rng = np.random.default_rng(_validate.integer("seed", seed, least=0))
+        return sample(self.layout, fit, _validate.integer("m", m), rng)
+
     def _log_score(self, fit: Trees) -> Array:
         return row_log_probabilities(self.layout, fit, self.codes, doubt=DOUBT)
 
