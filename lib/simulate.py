@@ -77,7 +77,8 @@ class _Tally:
         mean = (
             values.mean(axis=-1) if not lost.any() else values.sum(axis=-1) / np.maximum(count, 1)
         )
-        apart = values - mean[..., None]
+        with np.errstate(invalid="ignore"):  # an infinite error has an infinite mean
+            apart = values - mean[..., None]
         apart[missing] = 0
         return cls(count, mean, np.einsum("...r,...r->...", apart, apart), lost)
 

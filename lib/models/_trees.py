@@ -150,7 +150,7 @@ def learn(layout: Layout, margins: Array) -> tuple[Codes, Codes]:
     count = len(information)
     first, second = np.triu_indices(many, 1)
     # positive lengths, shortest for the largest information; sums over trees differ by a constant
-    length = 1 + information.max(initial=0.0) - information[:, first, second]
+    length = 1 + information.max(axis=(-1, -2))[:, None] - information[:, first, second]
     start = many * np.arange(count)[:, None]
     graph = csr_array(
         (length.ravel(), ((start + first).ravel(), (start + second).ravel())),
@@ -190,13 +190,18 @@ def rooted(columns: int, edges: Any) -> tuple[Codes, Codes]:
     ValueError
         If they are no spanning tree.
     """
-    array = np.asarray(edges)
     allowed = f"{columns - 1} pairs of columns that join all {columns} columns"
+    try:
+        array = np.asarray(edges)
+    except ValueError:  # pairs of different lengths
+        raise _validate.fail("edges", allowed, edges) from None
     if array.shape != (columns - 1, 2) or array.dtype.kind not in "iu":
         raise _validate.fail("edges", allowed, edges)
     if (array < 0).any() or (array >= columns).any():
         raise _validate.fail("edges", allowed, edges)
-    graph = csr_array((np.ones(len(array)), (array[:, 0], array[:, 1])), shape=(columns, columns))
+    joined = np.zeros((columns, columns))  # so that the order of edges does not matter
+    joined[array[:, 0], array[:, 1]] = joined[array[:, 1], array[:, 0]] = 1
+    graph = csr_array(joined)
     order, parent = breadth_first_order(graph, 0, directed=False)
     if order.size < columns:
         raise _validate.fail("edges", allowed, edges)
@@ -335,8 +340,12 @@ def row_log_probabilities(
 
     def logs(table: Array, columns: Codes) -> Array:
         sizes = np.array(layout.sizes)[columns].reshape(-1, *(1,) * (table.ndim - 1))
+        # where a parent's category has no probability, there is nothing but doubt
+        certain = (1 - doubt) * (table.sum(axis=-1, keepdims=True) > 0)
+        even = np.where(doubt > 0, (1 - certain) / sizes, 0)
         with np.errstate(divide="ignore"):
-            return np.log((1 - doubt) * table + doubt / sizes)
+            found: Array = np.log(certain * table + even)
+        return found
 
     found = logs(first, roots)[every, codes.T[roots]]
     for step in range(1, layout.columns):
