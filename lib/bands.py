@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lib import _validate
+from lib._validate import Array
 
 Codes = NDArray[np.intp]
 
@@ -39,15 +41,26 @@ class Numeric:
     name: str
     edges: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        edges = _validate.finite("edges", self.edges)
+        if edges.ndim != 1 or not edges.size or (np.diff(edges) <= 0).any():
+            raise _validate.fail("edges", "at least one number, increasing", self.edges)
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the bands, lowest first."""
-        inner = [f"{a:g} to {b:g}" for a, b in zip(self.edges, self.edges[1:], strict=False)]
-        return (f"below {self.edges[0]:g}", *inner, f"from {self.edges[-1]:g}")
+        for digits in (6, 17):  # as few as tell them apart
+            at = [f"{edge:.{digits}g}" for edge in self.edges]
+            if len(set(at)) == len(at):
+                break
+        inner = [f"{a} to {b}" for a, b in pairwise(at)]
+        return (f"below {at[0]}", *inner, f"from {at[-1]}")
 
     def encode(self, values: pd.Series[Any]) -> Codes:
         """Return the band of each number."""
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        if not _is_numeric(values):
+            raise _validate.fail(f"table[{self.name!r}]", "numeric", values.dtype)
+        numbers = values.to_numpy(dtype=float, na_value=np.nan)
         if not np.isfinite(numbers).all():
             bad = values[~np.isfinite(numbers)].iloc[0]
             raise _validate.fail(f"table[{self.name!r}]", "finite numbers", bad)
@@ -77,7 +90,7 @@ class Grouped:
 
     def encode(self, values: pd.Series[Any]) -> Codes:
         """Return the group of each category."""
-        texts = _texts(values)
+        texts = _texts(self.name, values)
         place = {category: self.labels.index(group) for category, group in self.groups.items()}
         found = texts.map(place)
         if found.isna().any():
@@ -87,9 +100,24 @@ class Grouped:
         return np.asarray(found.to_numpy(), dtype=np.intp)
 
 
-def _texts(values: pd.Series[Any]) -> pd.Series[str]:
-    texts = values.astype("object").map(str)
-    return texts.where(values.notna().to_numpy(), MISSING)
+def _texts(name: str, values: pd.Series[Any]) -> pd.Series[str]:
+    objects, known = values.astype("object"), values.notna().to_numpy()
+    for value in objects[known]:
+        if not isinstance(value, str | bool | int | float | np.bool_ | np.integer | np.floating):
+            raise _validate.fail(f"table[{name!r}]", "of numbers, texts or logical values", value)
+    return objects.map(_text).where(known, MISSING)
+
+
+def _text(value: Any) -> str:
+    """Write a value; whole numbers are the same whether they are stored as 1 or 1.0."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _is_numeric(values: pd.Series[Any]) -> bool:
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    return numeric and not pd.api.types.is_complex_dtype(values)
 
 
 Column = Numeric | Grouped
@@ -129,7 +157,7 @@ class Bands:
         Parameters
         ----------
         table : DataFrame
-            Numbers, text, categories or logical values.
+            Numbers, text, categories or logical values; columns have texts for names.
         bands : int, optional
             Bands of a column of numbers, at least 2.
 
@@ -146,7 +174,7 @@ class Bands:
         """
         bands = _validate.integer("bands", bands, least=2)
         checked_table("table", table)
-        return cls(tuple(_column(str(name), table[name], bands) for name in table.columns))
+        return cls(tuple(_column(name, table[name], bands) for name in table.columns))
 
     @property
     def names(self) -> list[str]:
@@ -176,7 +204,7 @@ class Bands:
             If columns are missing or too many, a number is missing, or a category is unknown.
         """
         checked_table("table", table)
-        if sorted(map(str, table.columns)) != sorted(self.names):
+        if sorted(table.columns) != sorted(self.names):
             raise _validate.fail(
                 "table", f"a table with the columns {', '.join(self.names)}", list(table.columns)
             )
@@ -199,7 +227,10 @@ class Bands:
         ValueError
             If a code is not one of the codebook.
         """
-        array: Any = np.asarray(codes)
+        try:
+            array: Any = np.asarray(codes)
+        except ValueError:  # rows of different lengths
+            array = np.empty(0)
         fits = array.ndim == 2 and array.shape[1] == len(self.columns) and array.dtype.kind in "iu"
         if not fits or (array < 0).any() or (array >= np.array(self.sizes)).any():
             raise _validate.fail("codes", f"rows of {len(self.columns)} codes of this book", codes)
@@ -221,6 +252,8 @@ def checked_table(name: str, table: Any) -> None:
         raise _validate.fail(name, "a pandas DataFrame", table)
     if table.empty:
         raise _validate.fail(name, "a table of at least one row and column", table)
+    if not all(isinstance(column, str) for column in table.columns):
+        raise _validate.fail(name, "a table whose columns have texts for names", table.columns)
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()].tolist()
         raise _validate.fail(name, "a table whose columns have different names", twice)
@@ -230,36 +263,51 @@ def _column(name: str, values: pd.Series[Any], bands: int) -> Column:
     title = f"table[{name!r}]"
     if values.isna().all():
         raise _validate.fail(title, "a column with some values; leave it out", "all missing")
-    different = sorted(values.dropna().unique().tolist(), key=_order)
-    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    if len(different) + int(values.isna().any()) == 1:
-        raise _validate.fail(title, "a column that varies; leave it out", different[0])
-    if numeric and len(different) > bands:
-        if values.isna().any():
-            allowed = "numbers without missing ones; fill them in, or leave the rows out"
-            raise _validate.fail(title, allowed, f"{values.isna().sum()} missing")
-        numbers = np.sort(values.to_numpy(dtype=float))
+    if _is_numeric(values):
+        numbers = np.sort(values.dropna().to_numpy(dtype=float))
         if not np.isfinite(numbers).all():
             raise _validate.fail(title, "finite numbers", values.tolist())
-        # halfway between two different values, so that no number lies on an edge
-        cuts = np.searchsorted(
-            numbers, np.quantile(numbers, np.arange(1, bands) / bands, method="higher")
-        )
-        cuts = np.unique(cuts[cuts > 0])
-        if not cuts.size:  # more than half of the rows share the lowest value
-            cuts = np.array([np.searchsorted(numbers, numbers[0], side="right")])
-        edges = (numbers[cuts - 1] + numbers[cuts]) / 2
-        return Numeric(name, tuple(float(edge) for edge in edges))
-    texts = list(dict.fromkeys(_texts(pd.Series(different, dtype="object"))))
-    if values.isna().any():
-        texts.append(MISSING)
-    if len(texts) > MOST_VALUES:
-        raise _validate.fail(title, f"a column of at most {MOST_VALUES} categories", len(texts))
-    return Grouped(name, {text: text for text in texts})
+        if np.unique(numbers).size > bands:
+            if values.isna().any():
+                allowed = "numbers without missing ones; fill them in, or leave the rows out"
+                raise _validate.fail(title, allowed, f"{values.isna().sum()} missing")
+            return Numeric(name, _edges(numbers, bands))
+    texts = _texts(name, values)
+    different = texts.unique().tolist()
+    if len(different) == 1:
+        raise _validate.fail(title, "a column that varies; leave it out", different[0])
+    if len(different) > MOST_VALUES:
+        raise _validate.fail(title, f"a column of at most {MOST_VALUES} categories", len(different))
+    if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered:
+        order = [_text(category) for category in values.dtype.categories]
+        different.sort(key=lambda text: order.index(text) if text in order else len(order))
+    else:
+        different.sort(key=_order)
+    return Grouped(name, {text: text for text in different})
 
 
-def _order(value: Any) -> tuple[bool, Any]:
-    return (True, str(value)) if isinstance(value, str) else (False, value)
+def _edges(numbers: Array, bands: int) -> tuple[float, ...]:
+    """Cut sorted numbers at quantiles, between two different values.
+
+    A quantile belongs to the band above the cut; if it is the lowest number, as in a column that is
+    mostly 0, to the one below.
+    """
+    at = np.quantile(numbers, np.arange(1, bands) / bands, method="higher")
+    below, above = (np.searchsorted(numbers, at, side=side) for side in ("left", "right"))
+    cuts = np.unique(np.where(below > 0, below, above))
+    low, high = numbers[cuts - 1], numbers[cuts]
+    middle = low / 2 + high / 2  # the sum may overflow
+    return tuple(np.where(middle > low, middle, high).tolist())
+
+
+def _order(text: str) -> tuple[int, float, str]:
+    """Sort numbers by size, before texts by name; missing values come last."""
+    if text == MISSING:
+        return 2, 0.0, text
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text
 
 
 def groups(**members: Sequence[str]) -> dict[str, str]:

@@ -518,7 +518,7 @@ def standardised(
     number = np.ones(len(table), dtype=np.int64) if counts is None else _counted(table, counts)
     design = [np.ones(len(table))]
     for name in columns:
-        column = _numbers(table, name)
+        column = _numbers("columns", table, name)
         # from the different values: a sum of floats over rows would depend on their order
         values, which = np.unique(column, return_inverse=True)
         weight = np.zeros(values.size, dtype=np.int64)
@@ -531,9 +531,9 @@ def standardised(
     return np.column_stack(design)
 
 
-def _numbers(table: pd.DataFrame, name: str) -> Array:
+def _numbers(argument: str, table: pd.DataFrame, name: str) -> Array:
     if name not in table.columns:
-        raise _validate.fail("columns", f"names among {', '.join(map(str, table.columns))}", name)
+        raise _validate.fail(argument, f"names among {', '.join(map(str, table.columns))}", name)
     values = table[name]
     if not pd.api.types.is_numeric_dtype(values):
         raise _validate.fail(f"table[{name!r}]", "numeric", values.dtype)
@@ -544,7 +544,7 @@ def _numbers(table: pd.DataFrame, name: str) -> Array:
 
 
 def _counted(table: pd.DataFrame, name: str) -> Any:
-    numbers = _numbers(table, name)
+    numbers = _numbers("counts", table, name)
     if (numbers < 0).any() or (numbers % 1 != 0).any() or not numbers.any():
         raise _validate.fail(f"table[{name!r}]", "integers of at least 0, some above", numbers)
     return numbers.astype(np.int64)

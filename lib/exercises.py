@@ -13,6 +13,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import digamma
 
 from lib import _validate
+from lib.claims.real_data import income_model, visits_model
 from lib.data import adult_counts
 from lib.loops import FreshReal
 from lib.models import LinearRegression
@@ -114,6 +115,11 @@ def _small_design() -> float:
         return float(model.theory(FreshReal(n=10, m=10, w=w))["theta"].limit())
 
     return float(minimize_scalar(limit, bounds=(0.4, 0.95), method="bounded").x)
+
+
+def _golden_cost(rho: float) -> float:
+    best = optimal_weight(1 / rho)
+    return float(error_ratio(optimal_weight(1), 1 / rho) / best - 1)
 
 
 EXERCISES: Mapping[str, Number | Formula] = {
@@ -236,6 +242,46 @@ EXERCISES: Mapping[str, Number | Formula] = {
         slips={"that is the chance of seeing it": lambda: 1 - _rare_category_missing()},
     ),
     "adult-ceiling": Number(lambda: 500.0, tolerance=0.001),
+    "income-rows": Number(
+        lambda: 500 / optimal_weight(1 / income_model().ratio("kl")),
+        slips={
+            "that is for a model that is right": lambda: 500 / optimal_weight(1),
+            "n is not divided by rho as well": lambda: (
+                500 / optimal_weight(1 / income_model().ratio("kl")) / income_model().ratio("kl")
+            ),
+        },
+    ),
+    "income-penalty": Formula(lambda penalty, w: penalty * w, ((0.1, 0.5), (0.02, 0.9), (1, 0.2))),
+    "visits-golden": Number(
+        lambda: _golden_cost(visits_model().ratio("theta")),
+        slips={
+            "that is the error itself; how much more is it?": lambda: (
+                1 + _golden_cost(visits_model().ratio("theta"))
+            )
+        },
+    ),
+    "visits-reversed": Number(
+        lambda: 0.1,
+        slips={"that is k / rho; the question is rho": lambda: 10.0},
+    ),
+    "table-parameters": Number(
+        lambda: 11.0,
+        tolerance=0.001,
+        slips={
+            "the root has free parameters too": lambda: 9.0,
+            "a distribution on C categories has C - 1": lambda: 18.0,
+            "given each category of its parent": lambda: 6.0,
+        },
+    ),
+    "table-gained": Number(
+        lambda: 1000 / optimal_weight(0.5), slips={"that is for n = m": lambda: 1000 * 1.618034}
+    ),
+    "generator-rows": Formula(lambda k: k + 2, ((1,), (0.25,), (3,))),
+    "generator-ratio": Number(
+        lambda: optimal_weight(1),
+        tolerance=0.001,
+        slips={"with N = n + m, s is k / (k + 1)": lambda: 2**0.5 - 1},
+    ),
 }
 """Every exercise by its name in the book."""
 

@@ -38,10 +38,11 @@ def settled_error(
     Parameters
     ----------
     model : GeneralizedLinearModel
-        `LogisticRegression` or `PoissonRegression`.
+        `LogisticRegression`, `PoissonRegression` or `PopulationRegression`.
     loop : Loop
         With a single weight, if it has one.
-    metric : {"theta", "kl"}, optional
+    metric : str, optional
+        One of the model's `forms`.
     steps, burn_in : int, optional
         The error is averaged over t = burn_in, ..., steps.
     reps : int, optional

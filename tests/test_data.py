@@ -16,13 +16,24 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import platformdirs
 import pytest
 
 from lib import data
-from lib.data import DataUnavailable, adult, adult_counts
+from lib.data import (
+    ADULT_BANDS,
+    DataUnavailable,
+    adult,
+    adult_bands,
+    adult_counts,
+    adult_income,
+    standardised,
+)
+from scripts import adult_tables
 
 REAL = Path(os.environ.get("ADULT_DATA_DIR") or "ADULT_DATA_DIR-is-not-set")
 needs_files = pytest.mark.skipif(
@@ -505,3 +516,477 @@ def test_real_files_over_http(server: Server, cache: Path) -> None:
     server.answers.clear()
     assert adult(base_url=server.url, cache=cache).shape == (48_842, 15)
     assert held(cache) == server.bodies
+
+
+# Joint counts in bands
+
+
+def files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADULT_DATA_DIR", str(REAL))
+
+
+def tables() -> Path:
+    return Path(data.__file__).parent / "tables"
+
+
+NEW = {"adult_bands": adult_bands, "adult_income": adult_income}
+both = pytest.mark.parametrize("function", NEW.values(), ids=list(NEW))
+
+
+@both
+def test_without_files_the_shipped_counts_are_used_and_nothing_is_downloaded(
+    function: Callable[[], tuple[pd.DataFrame, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(*_: object) -> None:
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(data, "_download", no_network)
+    monkeypatch.setattr(socket, "socket", no_network)
+    table, source = function()
+    assert source == "the table of joint counts shipped with the book"
+    assert table["count"].sum() == 48_842
+    assert table["count"].dtype == "int64"
+    assert (table["count"] > 0).all()
+    assert table.index.tolist() == list(range(len(table)))
+    assert not table.isna().any(axis=None)
+    rest = table.columns.drop("count").tolist()
+    assert not table.duplicated(rest).any()
+    shipped = {"adult_bands": data.shipped_bands, "adult_income": data.shipped_income}
+    pd.testing.assert_frame_equal(table, shipped[function.__name__]())
+
+
+@both
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    "bodies", [{"adult.data": SMALL["adult.data"]}, SMALL | {"adult.test": b""}]
+)
+def test_one_good_file_in_the_cache_is_not_enough(
+    bodies: dict[str, bytes],
+    function: Callable[[], tuple[pd.DataFrame, str]],
+    tmp_path: Path,
+) -> None:
+    put(tmp_path / "own" / "golden-ratio-book", bodies)
+    table, source = function()
+    assert source == data.FROM_BANDS
+    assert table["count"].sum() == 48_842
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("named", [True, False])
+def test_joint_counts_of_files(
+    named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("named" if named else "own/golden-ratio-book")
+    put(folder, SMALL)
+    if named:
+        monkeypatch.setenv("ADULT_DATA_DIR", str(folder))
+    table, source = adult_bands()
+    assert source == "the Adult files"
+    assert table.columns.tolist() == [*ADULT_BANDS.names, "count"]
+    # rows differ in workclass and income alone; they are in the order of codes
+    assert table[["workclass", "income", "count"]].astype("str").to_numpy().tolist() == [
+        ["private", "<=50K", "2"],
+        ["government", "<=50K", "1"],
+        ["government", ">50K", "1"],
+        ["other", ">50K", "1"],
+    ]
+    first = table.iloc[0, :7].tolist()
+    assert first == ["35 to 45", "13 to 14", "1 to 5000", "below 1", "40 to 41", "formerly", "male"]
+    income, source = adult_income()
+    assert source == "the Adult files"
+    assert income.columns.tolist() == [*data.PREDICTORS, "income", "count"]
+    assert income.to_numpy().tolist() == [[39, 13, 2174, 0, 40, 0, 3], [39, 13, 2174, 0, 40, 1, 2]]
+    assert income["income"].dtype.kind == "i"
+
+
+@both
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("wrong", SMALL)
+def test_joint_counts_refuse_a_wrong_file_in_the_named_folder(
+    wrong: str,
+    function: Callable[[], tuple[pd.DataFrame, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = put(tmp_path / "named", SMALL | {wrong: b"wrong"})
+    monkeypatch.setenv("ADULT_DATA_DIR", str(folder))
+    text = message(function)
+    assert text.startswith(f"{wrong} is not available")
+    assert f"ADULT_DATA_DIR: {folder / wrong}: wrong SHA-256" in text
+    assert message(lambda: adult_counts("education")) == text
+
+
+@both
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("is_file", [True, False])
+def test_joint_counts_refuse_a_named_folder_that_is_none(
+    is_file: bool,
+    function: Callable[[], tuple[pd.DataFrame, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "named"
+    if is_file:
+        folder.write_bytes(b"")
+    monkeypatch.setenv("ADULT_DATA_DIR", str(folder))
+    text = message(function)
+    assert f"ADULT_DATA_DIR: {folder} is not a directory" in text
+    assert message(lambda: adult_counts("education")) == text
+
+
+def test_shipped_bands_are_codes_of_the_book() -> None:
+    table = data.shipped_bands()
+    assert table.columns.tolist() == [*ADULT_BANDS.names, "count"]
+    for column in ADULT_BANDS.columns:
+        values = table[column.name]
+        assert values.cat.ordered
+        assert values.cat.categories.tolist() == list(column.labels)
+        assert set(values) == set(column.labels)  # every band occurs
+    codes = np.column_stack([table[name].cat.codes for name in ADULT_BANDS.names])
+    assert (np.lexsort(codes.T[::-1]) == np.arange(len(codes))).all()
+
+
+def test_shipped_counts_agree_with_each_other() -> None:
+    bands = data.shipped_bands()
+
+    def share(table: pd.DataFrame, over: pd.Series) -> float:
+        return float(table.loc[over, "count"].sum() / table["count"].sum())
+
+    income = data.shipped_income()
+    assert share(bands, bands["income"] == ">50K") == 11_687 / 48_842
+    assert share(income, income["income"] == 1) == 11_687 / 48_842
+    work = bands.groupby("workclass", observed=True)["count"].sum()
+    single = data.shipped_counts("workclass")
+    assert work["private"] == single["Private"]
+    assert work["other"] == single[["?", "Without-pay", "Never-worked"]].sum()
+    marital = bands.groupby("marital_status", observed=True)["count"].sum()
+    status = data.shipped_counts("marital_status")
+    assert marital["never"] == status["Never-married"]
+    assert marital["married"] == status[["Married-civ-spouse", "Married-AF-spouse"]].sum()
+
+
+def test_shipped_income_has_the_mean_of_every_band() -> None:
+    bands, income = pd.read_csv(tables() / "adult_bands.csv"), data.shipped_income()
+    means = pd.read_csv(tables() / "adult_band_means.csv").set_index(["column", "band"])["mean"]
+    assert income.columns.tolist() == [*data.PREDICTORS, "income", "count"]
+    for name in data.PREDICTORS:
+        expected = bands.groupby(name)["count"].sum()
+        found = income.groupby(name)["count"].sum()
+        assert len(found) == len(means[name])
+        for band, count in expected.items():
+            mean = means[name, band]
+            assert found[mean] == count
+        # a mean lies in its band
+        [column] = [one for one in ADULT_BANDS.columns if one.name == name]
+        assert column.encode(means[name]).tolist() == means[name].index.tolist()
+    order = income.sort_values([*data.PREDICTORS, "income"]).index.tolist()
+    assert order == income.index.tolist()
+
+
+@needs_files
+def test_shipped_bands_are_those_of_the_real_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    files(monkeypatch)
+    table, source = adult_bands()
+    assert source == "the Adult files"
+    pd.testing.assert_frame_equal(table, data.shipped_bands(), check_dtype=True)
+    # counted in another way
+    rows = adult()
+    over = table["income"] == ">50K"
+    assert table.loc[over, "count"].sum() == (rows["income"] == ">50K").sum()
+    young = rows[(rows["age"] < 25) & (rows["sex"] == "Female") & (rows["hours_per_week"] >= 50)]
+    same = table[
+        (table["age"] == "below 25")
+        & (table["sex"] == "female")
+        & (table["hours_per_week"] == "from 50")
+    ]
+    assert same["count"].sum() == len(young) > 100
+    none = rows["workclass"].isna() | rows["workclass"].isin(["Without-pay", "Never-worked"])
+    assert table.loc[table["workclass"] == "other", "count"].sum() == none.sum()
+
+
+@needs_files
+def test_income_of_the_real_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    files(monkeypatch)
+    table, source = adult_income()
+    assert source == "the Adult files"
+    assert table.columns.tolist() == [*data.PREDICTORS, "income", "count"]
+    assert table["count"].sum() == 48_842
+    assert table.loc[table["income"] == 1, "count"].sum() == 11_687
+    assert not table.duplicated([*data.PREDICTORS, "income"]).any()
+    assert (table.dtypes.drop("count") == "int64").all()
+    rows = adult()
+    for name in data.PREDICTORS:
+        counts = table.groupby(name)["count"].sum()
+        pd.testing.assert_series_equal(
+            counts, rows[name].value_counts().sort_index().rename_axis(name), check_names=False
+        )
+    # in bands, the two sources are the same up to the rounding of means
+    shipped, bands = data.shipped_income(), pd.read_csv(tables() / "adult_band_means.csv")
+    for name in data.PREDICTORS:
+        [column] = [one for one in ADULT_BANDS.columns if one.name == name]
+        band = column.encode(rows[name])
+        means = rows[name].groupby(band).mean()
+        own = bands[bands["column"] == name]
+        np.testing.assert_allclose(own["mean"], means[own["band"]], rtol=0, atol=5.1e-5)
+        average = (shipped[name] * shipped["count"]).sum() / 48_842
+        assert average == pytest.approx(rows[name].mean(), abs=1e-4)
+        over = shipped["income"] == 1
+        by_band = shipped[over].groupby(name)["count"].sum().tolist()
+        assert by_band == np.bincount(band[rows["income"] == ">50K"]).tolist()
+
+
+@needs_files
+def test_the_shipped_tables_are_rebuilt_byte_by_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files(monkeypatch)
+    monkeypatch.setattr(adult_tables, "TABLES", tmp_path / "new")
+    (tmp_path / "new").mkdir()
+    adult_tables.main()
+    names = ["adult_band_means.csv", "adult_bands.csv", "adult_counts.csv"]
+    assert sorted(held(tmp_path / "new")) == names  # and nothing aside is left
+    said = capsys.readouterr().out
+    for name in names:
+        body = (tables() / name).read_bytes()
+        assert held(tmp_path / "new")[name] == body, name
+        rows = len(body.splitlines()) - 1
+        assert f"lib/tables/{name}: {rows} rows" in said
+
+
+@needs_files
+def test_a_table_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files(monkeypatch)
+    put(tmp_path / "new", {"adult_counts.csv": b"old"})
+    monkeypatch.setattr(adult_tables, "TABLES", tmp_path / "new")
+
+    def half(self: pd.DataFrame, path: Path, **_: object) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", half)
+    with pytest.raises(OSError, match="no space left"):
+        adult_tables.main()
+    assert held(tmp_path / "new") == {"adult_counts.csv": b"old"}
+
+
+@pytest.mark.usefixtures("small")
+def test_tables_are_not_rebuilt_from_shipped_ones(tmp_path: Path) -> None:
+    for table in (adult_tables.counts, adult_tables.bands):
+        with pytest.raises(SystemExit, match="shipped with the book, not from the Adult files"):
+            table()
+    put(tmp_path / "own" / "golden-ratio-book", SMALL)
+    assert adult_tables.bands()["count"].sum() == 5
+    assert adult_tables.bands().columns.tolist() == [*ADULT_BANDS.names, "count"]
+
+
+# The sets of statsmodels
+
+
+def test_doctor_visits() -> None:
+    rows = data.doctor_visits()
+    assert rows.shape == (20_190, 10)
+    assert rows.columns[0] == "mdvis"
+    assert set(rows.columns[1:]) == {
+        *("lncoins", "idp", "lpi", "fmde", "physlm", "disea", "hlthg", "hlthf", "hlthp")
+    }
+    assert not rows.isna().any(axis=None)
+    assert rows["mdvis"].min() == 0
+    assert (rows["mdvis"] % 1 == 0).all()
+    # the mean and variance in the literature: Deb and Trivedi 2002, 2.86 and 4.50^2
+    assert rows["mdvis"].mean() == pytest.approx(2.8604, abs=5e-5)
+    assert rows["mdvis"].std() == pytest.approx(4.504, abs=5e-4)
+    for name in ("idp", "hlthg", "hlthf", "hlthp"):
+        assert set(rows[name]) == {0, 1}, name
+    assert rows[["hlthg", "hlthf", "hlthp"]].sum(axis=1).max() == 1
+
+
+def test_affairs() -> None:
+    rows = data.affairs()
+    assert rows.shape == (6366, 9)
+    assert rows.columns[-1] == "affair"
+    assert "affairs" not in rows.columns
+    assert not rows.isna().any(axis=None)
+    assert set(rows["affair"]) == {0, 1}
+    assert rows["affair"].sum() == 2053
+    assert rows["rate_marriage"].agg(["min", "max"]).tolist() == [1, 5]
+    assert rows["religious"].agg(["min", "max"]).tolist() == [1, 4]
+    for name in ("occupation", "occupation_husb"):
+        assert rows[name].agg(["min", "max"]).tolist() == [1, 6]
+    assert rows["age"].mean() == pytest.approx(29.083, abs=5e-4)
+
+
+@pytest.mark.parametrize("function", [data.doctor_visits, data.affairs, data.shipped_bands])
+def test_a_table_that_is_changed_does_not_change_the_next(
+    function: Callable[[], pd.DataFrame],
+) -> None:
+    first = function()
+    copy = first.copy()
+    first.iloc[:, -1] = 0
+    pd.testing.assert_frame_equal(function(), copy)
+
+
+# Standardised columns
+
+
+def counted_table() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {
+            "a": rng.integers(0, 9, 50) / 7,
+            "b": rng.lognormal(8, 2, 50).round(2),
+            "c": rng.random(50) < 0.2,
+            "n": rng.integers(0, 6, 50),
+        }
+    )
+
+
+@pytest.mark.parametrize("counts", [None, "n"])
+def test_standardised_columns_have_mean_0_and_standard_deviation_1(counts: str | None) -> None:
+    table = counted_table()
+    found = standardised(table, ["b", "a", "c"], counts=counts)
+    number = table["n"].to_numpy() if counts else np.ones(50, dtype=int)
+    rows = np.repeat(found, number, axis=0)
+    assert (found[:, 0] == 1).all()
+    np.testing.assert_allclose(rows[:, 1:].mean(axis=0), 0, atol=1e-13)
+    np.testing.assert_allclose(rows[:, 1:].std(axis=0), 1, rtol=1e-13)
+    for place, name in enumerate(["b", "a", "c"], start=1):
+        values = np.repeat(table[name].to_numpy(dtype=float), number)
+        expected = (table[name].to_numpy(dtype=float) - values.mean()) / values.std()
+        np.testing.assert_allclose(found[:, place], expected, rtol=1e-11, atol=1e-13)
+
+
+def test_counts_are_rows_that_are_repeated() -> None:
+    table = counted_table()
+    repeated = table.loc[table.index.repeat(table["n"])]
+    once = standardised(table, ["a", "b"], counts="n")
+    expected = np.repeat(once, table["n"].to_numpy(), axis=0)
+    np.testing.assert_array_equal(standardised(repeated, ["a", "b"]), expected)
+
+
+@pytest.mark.parametrize("counts", [None, "n"])
+@pytest.mark.parametrize("seed", range(5))
+def test_standardised_columns_do_not_depend_on_the_order_of_rows(
+    seed: int, counts: str | None
+) -> None:
+    table = counted_table()
+    order = np.random.default_rng(seed).permutation(50)
+    found = standardised(table.iloc[order], ["a", "b"], counts=counts)
+    np.testing.assert_array_equal(found, standardised(table, ["a", "b"], counts=counts)[order])
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "int8", "float32", "bool", "boolean"])
+def test_all_types_of_numbers_are_standardised(dtype: str) -> None:
+    table = pd.DataFrame({"a": pd.Series([0, 1, 1, 0]).astype(dtype)})
+    assert standardised(table, ["a"]).tolist() == [[1, -1], [1, 1], [1, 1], [1, -1]]
+
+
+def test_rows_without_count_are_standardised_too() -> None:
+    table = pd.DataFrame({"a": [0, 2, 5], "n": [1, 1, 0]})
+    assert standardised(table, ["a"], counts="n").tolist() == [[1, -1], [1, 1], [1, 4]]
+
+
+def test_standardised_leaves_the_table_alone() -> None:
+    table = counted_table()
+    standardised(table, ["a", "b"], counts="n")
+    pd.testing.assert_frame_equal(table, counted_table())
+
+
+def test_standardised_columns_of_adult() -> None:
+    table, _ = adult_income()
+    found = standardised(table, data.PREDICTORS, counts="count")
+    assert found.shape == (len(table), 6)
+    weight = table["count"].to_numpy() / 48_842
+    np.testing.assert_allclose(weight @ found[:, 1:], 0, atol=1e-12)
+    np.testing.assert_allclose(weight @ found[:, 1:] ** 2, 1, rtol=1e-12)
+
+
+def test_a_large_offset_does_not_make_a_column_constant() -> None:
+    table = pd.DataFrame({"a": [1e9, 1e9 + 2]})
+    assert standardised(table, ["a"]).tolist() == [[1, -1], [1, 1]]
+
+
+N = {"n": [1, 2, 3]}
+A = {"a": [1, 2, 3]}
+STANDARDISED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (A, {"columns": "a"}, "`columns` must be a list of at least one name; got 'a'"),
+    (A, {"columns": []}, r"`columns` must be a list of at least one name; got \[\]"),
+    (A | N, {"columns": ["b"]}, "`columns` must be names among a, n; got 'b'"),
+    (A | N, {"columns": ["a", ""]}, "`columns` must be names among a, n; got ''"),
+    ({"a": ["x", "y"]}, {}, r"`table\['a'\]` must be numeric; got "),
+    ({"a": ["1", "2"]}, {}, r"`table\['a'\]` must be numeric; got "),
+    ({"a": pd.Categorical([1, 2])}, {}, r"`table\['a'\]` must be numeric; got Categorical"),
+    ({"a": [5, 5]}, {}, r"`table\['a'\]` must be a column that varies; got .*5"),
+    ({"a": [0.1] * 7}, {}, r"`table\['a'\]` must be a column that varies; got .*0\.1"),
+    ({"a": [5]}, {}, r"`table\['a'\]` must be a column that varies; got .*5"),
+    (
+        {"a": [1, 1, 2], "n": [3, 1, 0]},
+        {"counts": "n"},
+        r"`table\['a'\]` must be a column that varies; got .*1",
+    ),
+    (
+        {"a": [float("nan")] * 2},
+        {},
+        r"`table\['a'\]` must be a column with some values; got 'all missing'",
+    ),
+    (
+        {"a": pd.array([None, None], dtype="Int64")},
+        {},
+        r"`table\['a'\]` must be a column with some values; got 'all missing'",
+    ),
+    (
+        {"a": [1, float("nan"), 2]},
+        {},
+        r"`table\['a'\]` must be without missing or infinite values; got .*nan",
+    ),
+    (
+        {"a": pd.array([1, None, 2], dtype="Int64")},
+        {},
+        r"`table\['a'\]` must be without missing or infinite values; got .*nan",
+    ),
+    ({"a": [1, float("inf")]}, {}, r"`table\['a'\]` must be without missing or infinite .*inf"),
+    (
+        A | {"n": [1, -1, 2]},
+        {"counts": "n"},
+        r"`table\['n'\]` must be integers of at least 0, some above; got .*-1",
+    ),
+    (
+        A | {"n": [1, 0.5, 2]},
+        {"counts": "n"},
+        r"`table\['n'\]` must be integers of at least 0, some above; got .*0\.5",
+    ),
+    (
+        A | {"n": [0, 0, 0]},
+        {"counts": "n"},
+        r"`table\['n'\]` must be integers of at least 0, some above; got .*0",
+    ),
+    (A | {"n": [1, None, 2]}, {"counts": "n"}, r"`table\['n'\]` must be without missing or inf"),
+    (A | {"n": ["1"] * 3}, {"counts": "n"}, r"`table\['n'\]` must be numeric; got "),
+    (A, {"counts": "n"}, "`counts` must be .*a; got 'n'"),
+]
+
+
+@pytest.mark.parametrize(("columns", "arguments", "text"), STANDARDISED)
+def test_what_cannot_be_standardised(
+    columns: dict[str, Any], arguments: dict[str, Any], text: str
+) -> None:
+    options: dict[str, Any] = {"columns": ["a"]} | arguments
+    with pytest.raises(ValueError, match=f"^{text}"):
+        standardised(pd.DataFrame(columns), **options)
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ([[1, 2]], r"`table` must be a pandas DataFrame; got \[\[1, 2\]\]"),
+        (pd.DataFrame({"a": []}), "`table` must be a table of at least one row and column; got "),
+        (
+            pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]),
+            r"`table` must be a table whose columns have different names; got \['a'\]",
+        ),
+    ],
+)
+def test_what_is_no_table_cannot_be_standardised(table: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{text}"):
+        standardised(table, ["a"])

@@ -27,6 +27,7 @@ from lib.charts.simulations import (
     theory_and_simulation,
 )
 from lib.charts.tables import (
+    note,
     number_table,
     reliability_explorer,
     tree_diagram,
@@ -48,6 +49,7 @@ __all__ = [
     "loss_explorer",
     "mean_explorer",
     "misspecification_explorer",
+    "note",
     "number_table",
     "quantile_paths",
     "reliability_explorer",

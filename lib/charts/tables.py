@@ -32,6 +32,35 @@ class NumberTable:
         return body.replace("<thead>", f"{caption}<thead>", 1)
 
 
+@dataclass(frozen=True, repr=False)
+class Note:
+    """A sentence on a page; see `note`."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "note(...)"
+
+    def _repr_html_(self) -> str | None:
+        if os.environ.get("BOOK_CHARTS") == "off":
+            return None
+        return f"<p>{html.escape(self.text)}</p>"
+
+
+def note(text: str) -> Note:
+    """Say something that depends on which data the page was built from, as `number_table`.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Note
+    """
+    return Note(text)
+
+
 def number_table(frame: pd.DataFrame, caption: str) -> NumberTable:
     """Show numbers that depend on which data the page was built from.
 

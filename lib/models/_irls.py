@@ -396,8 +396,7 @@ def _insist(
         found[left[done]] = theta[done]
         for i in np.flatnonzero(done & (np.max(predictors, axis=0) > SATURATED)):
             one = [part.only(np.array([i]), np.array([0])) for part in parts]
-            decrement = float(gradient[i, 0] @ step[i, 0]) ** 0.5
-            if not _attained(one, decrement, information[i, 0]) and _recede(family, one):
+            if not _attained(one, gradient[i, 0], information[i, 0]) and _recede(family, one):
                 found[left[i]] = np.nan
         if done.all():
             break
@@ -412,7 +411,7 @@ def _insist(
     return found
 
 
-def _attained(parts: Sequence[Part], decrement: float, information: Array) -> bool:
+def _attained(parts: Sequence[Part], gradient: Array, information: Array) -> bool:
     """Return whether a short Newton step proves that the likelihood of one sample has a maximum.
 
     Let g be the gradient, H the information, v a direction along which no row's likelihood falls.
@@ -420,12 +419,20 @@ def _attained(parts: Sequence[Part], decrement: float, information: Array) -> bo
     are at least ``b'' |x'v|``. So ``v'Hv <= max |x'v| g'v``. With R the largest ``|x|`` in the norm
     of the inverse of H, ``max |x'v|`` is at most ``R sqrt(v'Hv)``; with the Newton decrement D,
     ``g'v`` is at most ``D sqrt(v'Hv)``. If R D < 1, then v'Hv = 0: there is no such direction.
+
+    Both norms come from the Cholesky factor, pivot by pivot: a direction in which H all but
+    vanishes, as when a column separates, makes R large, whatever the units of the columns.
     """
     dim = parts[0].x.shape[-2]
-    inverse = np.linalg.pinv(tri.unpack(information, dim), hermitian=True)
-    rows = [part.x[0] for part in parts if part.weight.any()]
-    reach = max(float(np.einsum("ir,ij,jr->r", x, inverse, x).max()) for x in rows) ** 0.5
-    return bool(reach < 1e6 and reach * decrement < 0.5)
+    factor = tri.cholesky(information[None], dim)
+    with np.errstate(all="ignore"):
+        decrement = np.linalg.norm(tri.solve_lower(factor, gradient[None], dim))
+        reach = [
+            np.linalg.norm(tri.solve_lower(factor, part.x[0].T, dim), axis=-1).max()
+            for part in parts
+            if part.weight.any()
+        ]
+    return bool(max(reach) < 1e6 and max(reach) * decrement < 0.5)
 
 
 def _recede(family: Family, parts: Sequence[Part]) -> bool:

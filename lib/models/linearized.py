@@ -166,4 +166,4 @@ class Linearized(Model):
     def sampling_noise(self, n: int, m: int) -> dict[str, SamplingNoise]:
         """Return zero, which is what the differences are in units of 1/n for large n."""
         none = np.zeros((1, 1))
-        return {metric: SamplingNoise(none[0], none[0], none) for metric in self.metrics}
+        return {metric: SamplingNoise(none[0], none[0], none) for metric in self._forms}

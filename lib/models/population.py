@@ -161,7 +161,9 @@ class PopulationRegression(GeneralizedLinearModel):
             raise ValueError(str(error).replace("`sample_weight`", "`counts`")) from None
         rows = np.column_stack([x, labels])
         cells, which = np.unique(rows, axis=0, return_inverse=True)
-        share: Array = np.bincount(which.ravel(), weight).astype(float)
+        # sums of fractions depend on their order: take the weights of a cell by size
+        order = np.lexsort((weight, which.ravel()))
+        share: Array = np.bincount(which.ravel()[order], weight[order]).astype(float)
         share /= share.sum()
         self._labels = cells[:, -1]
         self._rows = TableDesign(cells[:, :-1].copy(), share)
@@ -180,11 +182,12 @@ class PopulationRegression(GeneralizedLinearModel):
 
     def _group(self, which: Any) -> None:
         """Cut the table into groups by the target's predictor; equal predictors stay together."""
-        predictor, share = self._design.x @ self.target, self._design.share
-        order = np.argsort(predictor, kind="stable")
-        middle = np.cumsum(share[order]) - share[order] / 2
-        group = np.empty(order.size, dtype=int)
-        group[order] = np.minimum(GROUPS * middle, GROUPS - 1e-9).astype(int)
+        share = self._design.share
+        predictor = (self._design.x @ self.target).round(10)  # equal ones differ by rounding
+        _, level = np.unique(predictor, return_inverse=True)
+        size = np.bincount(level.ravel(), share)
+        middle = np.cumsum(size) - size / 2
+        group = np.minimum(GROUPS * middle, GROUPS - 1e-9).astype(int)[level.ravel()]
         group = np.unique(group, return_inverse=True)[1].ravel()
         self.group_share: Array = np.bincount(group, share).astype(float)
         labels: Array = np.bincount(group[which], self._rows.share * self._labels).astype(float)
@@ -200,6 +203,16 @@ class PopulationRegression(GeneralizedLinearModel):
             raise ValueError("real rows are shared by all weights")
         centre = np.broadcast_to(self.target, (size[1], 1, self.dim))
         return (Part.of(self.family, self._rows.rows(places), y, centre),)
+
+    @property
+    def inverse_information(self) -> Array:
+        """Inverse of `information`: covariance of the fit to n rows of the model, times n."""
+        matrix = self.information
+        size = np.sqrt(np.diagonal(matrix))
+        if not (size > 0).all() or np.linalg.cond(matrix / np.outer(size, size)) > 1e12:
+            raise _validate.fail("y", "labels that are not all but certain", self._labels)
+        inverse: Array = np.linalg.inv(matrix / np.outer(size, size)) / np.outer(size, size)
+        return inverse
 
     @property
     def score_covariance(self) -> Array:

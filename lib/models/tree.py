@@ -25,6 +25,7 @@ from lib.models._trees import (
     Trees,
     implied,
     learn,
+    mutual_information,
     rooted,
     row_log_probabilities,
     sample,
@@ -34,6 +35,9 @@ from lib.recursion import SamplingNoise
 
 ROWS = 200_000
 """Rows that are drawn together. Part of what a seed means."""
+
+MARGINS = 2_000_000
+"""Entries of pair margins that are held together: 16 MB. Part of what a seed means."""
 
 COUNTS = 2_000_000
 """Counts of a table's rows that are drawn together: 16 MB. Part of what a seed means."""
@@ -146,7 +150,7 @@ class ChowLiuTree(_Table):
 
     def cells(self, rows: int) -> int:
         """Return how many samples are simulated together: see `lib.models.base.Model.cells`."""
-        return min(CELLS, max(1, ROWS // rows))
+        return min(CELLS, max(1, min(ROWS // rows, MARGINS // self.layout.total**2)))
 
     def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Array:
         """Draw the pair margins of n real rows: see `lib.models.base.Model.draw`."""
@@ -183,10 +187,51 @@ class ChowLiuTree(_Table):
         if metric == "likelihood":
             return np.asarray((self._score - self._log_score(fit)) @ self.share)
         if metric in ("impossible", "combinations_lost"):
-            lost = np.isneginf(row_log_probabilities(self.layout, fit, self.codes))
+            lost = np.isneginf(self.log_probabilities(fit))
             return np.asarray(lost @ self.share if metric == "impossible" else lost.mean(axis=-1))
         allowed = "'one_way', 'two_way', 'likelihood', 'impossible' or 'combinations_lost'"
         raise _validate.fail("metric", allowed, metric)
+
+    @property
+    def information(self) -> Array:
+        """Mutual information of each pair of columns of the table, in nats; entropies with itself.
+
+        Shape (columns, columns).
+        """
+        return mutual_information(self.layout, self.margins)
+
+    def log_probabilities(self, fit: Trees) -> Array:
+        """Return the log-probability of each different row of the table under each fit.
+
+        Parameters
+        ----------
+        fit : Trees
+
+        Returns
+        -------
+        ndarray, shape (weights, replicates, cells)
+            Minus infinity for a row that a fit cannot produce.
+        """
+        return row_log_probabilities(self.layout, fit, self.codes)
+
+    def pair(self, fit: Trees, a: int, b: int) -> Array:
+        """Return the joint frequencies of two columns that each fit implies, edge or not.
+
+        Parameters
+        ----------
+        fit : Trees
+        a, b : int
+            Columns.
+
+        Returns
+        -------
+        ndarray, shape (weights, replicates, categories of a, categories of b)
+        """
+        first, second = (
+            slice(self.layout.starts[one], self.layout.starts[one] + self.layout.sizes[one])
+            for one in (a, b)
+        )
+        return implied(self.layout, fit)[..., first, second]
 
     def rows(self, fit: Trees, m: int, *, seed: int = 1) -> Codes:
         """Draw rows of each fit, to look at.
