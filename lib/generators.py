@@ -144,6 +144,7 @@ class GeneratorModel(Model):
             if not callable(function):
                 raise _validate.fail(f"metrics[{name!r}]", "a function of a generator", function)
         self.make = make
+        self._kind = type(one).__name__
         self.resample = weighting == "resample" or not weighted
         self.rows = None if rows is None else _validate.integer("rows", rows)
         self._functions = dict(metrics)
@@ -151,7 +152,7 @@ class GeneratorModel(Model):
 
     def __repr__(self) -> str:
         how = "resampled rows" if self.resample else "sample_weight"
-        return f"GeneratorModel({self.make!r}, {len(self.real)} real rows, {how})"
+        return f"GeneratorModel({self._kind}, {len(self.real)} real rows, {how})"
 
     def cells(self, rows: int) -> int:
         """Return how many samples are simulated together: see `lib.models.base.Model.cells`."""

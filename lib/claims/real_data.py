@@ -175,7 +175,7 @@ def tree_claims() -> list[Claim]:
             page,
             lambda: best,
             Experiment(fixed, half, "kl", 20, unit=fixed.dim / 2 / half.n),
-            reps=400,
+            reps=500,
             wrong={
                 "k forgotten": lambda: error_ratio(best, 1),
                 "naive mixing": lambda: error_ratio(k / (k + 1), k),
