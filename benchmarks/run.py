@@ -7,8 +7,9 @@ other work on the machine counts as little as possible. Beside each of ours stan
   published figure of the authors' program (about 33 ms; 10, 260 and 221 ms), and for the
   distribution function (248 ms) also a plain loop with a grid; for an Adult column two loops over
   rows are timed here, a straightforward one with pandas and the leanest that NumPy allows; for a
-  regression a loop that calls statsmodels, of a few generations, scaled to all; for a kernel
-  density the two integrals of scipy that make its error.
+  regression a loop that calls statsmodels or, on Adult, scikit-learn, of a few generations,
+  scaled to all; for a kernel density the two integrals of scipy that make its error; for a tree
+  the same one at a time on DataFrames.
 * a *floor*: drawing the same random numbers and doing nothing with them.
 
 Run it with ``make bench``, on a quiet machine.
@@ -25,12 +26,25 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm  # type: ignore[import-untyped]
 from scipy import stats
+from sklearn.linear_model import (  # type: ignore[import-untyped]
+    LogisticRegression as SklearnLogistic,
+)
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from lib import FreshReal, simulate
-from lib.data import adult_counts
+from lib.data import (
+    ADULT_BANDS,
+    PREDICTORS,
+    adult_bands,
+    adult_counts,
+    adult_income,
+    standardised,
+)
+from lib.generators import ChowLiuGenerator, GeneratorModel
 from lib.loops import Loop
 from lib.models import (
     Categorical,
+    ChowLiuTree,
     EmpiricalCDF,
     Gaussian,
     KernelDensity,
@@ -38,6 +52,7 @@ from lib.models import (
     LogisticRegression,
     Model,
     PoissonRegression,
+    PopulationRegression,
 )
 from lib.models import _triangular as tri
 from lib.models.base import CELLS
@@ -366,6 +381,69 @@ def bench_columns() -> None:
             show(f"a loop over rows, {name}", other, f"loop / ours {other[0] / figures[0]:,.0f}")
 
 
+def sklearn_income(
+    x: np.ndarray, y: np.ndarray, p: np.ndarray, n: int, steps: int, w: float, seed: int
+) -> np.ndarray:
+    """Run one replicate of the regression of income as one would write it with scikit-learn."""
+    rng = np.random.default_rng(seed)
+
+    def fit(rows: np.ndarray, labels: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        model = SklearnLogistic(C=np.inf, tol=1e-8, max_iter=1000)
+        model.fit(rows[:, 1:], labels, sample_weight=weight)
+        return np.append(model.intercept_, model.coef_[0])
+
+    places = rng.choice(p.size, n, p=p)
+    theta = fit(x[places], y[places], np.ones(n))
+    weight = np.repeat([2 * w, 2 * (1 - w)], n)
+    for _ in range(steps):
+        real, other = rng.choice(p.size, (2, n), p=p)
+        drawn = rng.random(n) < 1 / (1 + np.exp(-x[other] @ theta))
+        theta = fit(np.concatenate([x[real], x[other]]), np.append(y[real], drawn), weight)
+    return theta
+
+
+def bench_income() -> None:
+    """Adult, logistic regression of income: n = m = 500, T = 100, 30 weights."""
+    n, steps, few = 500, 100, 10
+    table, source = adult_income()
+    x = standardised(table, PREDICTORS, counts="count")
+    model = PopulationRegression(x, table["income"], counts=table["count"])
+    print(f"\nAdult, income ({source}): n = m = {n}, T = {steps}, 30 weights")
+    loop = FreshReal(n=n, m=n, w=WEIGHTS)
+    reps = 3 * (model.cells(loop.rows(steps)) // WEIGHTS.size)
+    figures = measure(ours(model, loop, steps=steps, reps=reps), reps * WEIGHTS.size, times=3)
+    minutes = figures[0] * WEIGHTS.size * 1000 / 60_000
+    show("lib", figures, f"30 weights, 1000 replicates: {minutes:.1f} minutes of one core")
+    y, p = table["income"].to_numpy(), table["count"].to_numpy() / table["count"].sum()
+
+    def plain() -> list[np.ndarray]:
+        return [sklearn_income(x, y, p, n, few, 0.618, seed) for seed in range(3)]
+
+    with threadpool_limits(1):
+        middle, low, high = (t * steps / few for t in measure(plain, 3, times=3))
+    note = f"loop / ours {middle / figures[0]:,.0f}"
+    show("a loop that calls scikit-learn", (middle, low, high), note)
+
+
+def bench_tree() -> None:
+    """Adult, nine columns from a Chow-Liu tree: n = m = 500, 30 weights, each generation."""
+    table, _ = adult_bands()
+    codes = np.column_stack([table[name].cat.codes for name in ADULT_BANDS.names])
+    model = ChowLiuTree(codes, counts=table["count"], sizes=ADULT_BANDS.sizes)
+    print("\nAdult, Chow-Liu tree of nine columns: n = m = 500, ms for each generation")
+    loop = FreshReal(n=500, m=500, w=WEIGHTS)
+    reps, steps = model.cells(1000) // WEIGHTS.size, 20
+    show("lib", measure(ours(model, loop, steps=steps, reps=reps), reps * 30 * steps, times=3))
+    one = GeneratorModel(
+        lambda: ChowLiuGenerator(ADULT_BANDS),
+        ADULT_BANDS.decode(np.repeat(codes, table["count"], axis=0)),
+        metrics={"edges": lambda fit: float(len(fit.edges))},
+    )
+    few = FreshReal(n=500, m=500, w=0.618)
+    other = measure(ours(one, few, steps=20, reps=2), 40, times=3)
+    show("the same tree on DataFrames, one at a time", other)
+
+
 def bench_cholesky() -> None:
     """Why the library has a batched Cholesky factor of its own."""
     print("\nCholesky factors of 8000 matrices, ms for 1000 of them")
@@ -387,4 +465,6 @@ if __name__ == "__main__":
     bench_cdf()
     bench_kernel()
     bench_columns()
+    bench_income()
+    bench_tree()
     bench_cholesky()

@@ -197,9 +197,12 @@ def test_the_label_alone_predicts_the_share() -> None:
     assert train_and_test(table, table, "y") == pytest.approx(scores(np.full(4, 0.25), table))
 
 
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("copies", [1, 3])
-def test_columns_that_say_the_same_change_nothing(copies: int) -> None:
-    train, test = drawn(100, 3), drawn(50, 4)
+def test_columns_that_say_the_same_change_nothing(copies: int, seed: int) -> None:
+    # FAULT: the least squares of statsmodels cut off no singular value (rcond = -1), so that the
+    # coefficients are often of order 1e15, and the predictions are 0 and 1 for all rows
+    train, test = drawn(100, seed), drawn(50, 999 + seed)
     kinds = KINDS | {f"x{i}": KINDS["x"] for i in range(copies)}
     more = [
         categories(dict(table) | {f"x{i}": table["x"] for i in range(copies)}, kinds)
@@ -213,8 +216,9 @@ def test_columns_that_say_the_same_change_nothing(copies: int) -> None:
 def test_labels_that_are_told_apart_have_a_finite_loss(rows: int) -> None:
     # every label of a is no, every label of b is yes
     train = categories({"x": list("ab") * rows, "y": ["no", "yes"] * rows})
+    # FAULT: as below, for two rows
     found = train_and_test(train, train, "y")
-    assert found.accuracy == 1
+    assert found.accuracy == pytest.approx(1, abs=1e-12)
     assert -math.log(1 - LEAST) * 0.999 < found.log_loss < 0.001
     wrong = categories({"x": list("ab"), "y": ["yes", "no"]})
     found = train_and_test(train, wrong, "y")

@@ -27,6 +27,7 @@ from lib.weights import (
     half_life,
     naive_weight,
     optimal_weight,
+    resampled_error_ratio,
 )
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -408,3 +409,94 @@ def test_counts_have_a_largest_value(value: Any) -> None:
         ValueError, match=r"^`n` must be an integer of at least 1 and at most 2\^53"
     ):
         Accumulate(n=value, m=1)
+
+
+# --- rows that are drawn again with the weights as probabilities ---------------------------------
+
+shares = st.floats(-6, 3).map(lambda x: 10.0**x)
+
+
+@SAME_EVERY_RUN
+@given(w=inner_weights, k=ratios, s=shares)
+def test_drawing_rows_again_adds_to_the_noise(w: float, k: float, s: float) -> None:
+    w_, k_, s_ = Fraction(w), Fraction(k), Fraction(s)
+    expected = float((w_**2 + k_ * (1 - w_) ** 2 + s_) / (w_ * (2 - w_)))
+    assert resampled_error_ratio(w, k, s) == pytest.approx(expected, rel=ULPS, abs=0)
+
+
+@SAME_EVERY_RUN
+@given(w=inner_weights, k=ratios)
+def test_infinitely_many_rows_drawn_again_are_weights_that_are_used(w: float, k: float) -> None:
+    assert resampled_error_ratio(w, k, 0) == pytest.approx(error_ratio(w, k), rel=ULPS, abs=0)
+    # every generation adds s, of which (1 - w)^2 is kept
+    more, kept = 0.3 / (w * (2 - w)), error_ratio(w, k)
+    assert resampled_error_ratio(w, k, 0.3) == pytest.approx(kept + more, rel=1e-12, abs=0)
+
+
+@SAME_EVERY_RUN
+@given(k=ratios, s=shares, other=inner_weights)
+def test_the_best_weight_with_rows_drawn_again(k: float, s: float, other: float) -> None:
+    best = optimal_weight(k + s)
+    least = resampled_error_ratio(best, k, s)
+    assert least == pytest.approx(best + s, rel=1e-8, abs=0)
+    assert resampled_error_ratio(other, k, s) >= least * (1 - 1e-12)
+    # it is the smallest there is near by, too
+    for near in (best * 0.99, min(1.0, best * 1.01)):
+        assert resampled_error_ratio(near, k, s) >= least * (1 - 1e-12)
+
+
+@SAME_EVERY_RUN
+@given(k=st.floats(0.01, 100), times=st.floats(0.01, 10))
+def test_more_than_so_many_rows_must_be_drawn_again(k: float, times: float) -> None:
+    rows = times * (k + 2)  # N/n
+    least = resampled_error_ratio(optimal_weight(k + 1 / rows), k, 1 / rows)
+    if abs(times - 1) > 1e-6:
+        assert (least < 1) == (times > 1)
+    edge = 1 / (k + 2)
+    at_the_edge = resampled_error_ratio(optimal_weight(k + edge), k, edge)
+    assert at_the_edge == pytest.approx(1, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("w", "k", "s", "error"),
+    [(0.5, 1, 0.25, 1.0), (1, 3, 0.5, 1.5), (0.5, 2, 0, 1.0), (0, 1, 0, math.inf)],
+)
+def test_resampled_errors_by_hand(w: float, k: float, s: float, error: float) -> None:
+    found = resampled_error_ratio(w, k, s)
+    assert type(found) is float
+    assert found == pytest.approx(error, rel=ULPS, abs=0)
+
+
+def test_resampled_errors_broadcast() -> None:
+    w, k, s = [0.0, 0.3, 1.0], [[1.0], [2.0]], np.array([0.1, 0.2])[:, None, None]
+    found = resampled_error_ratio(w, k, s)
+    assert found.shape == (2, 2, 3)
+    assert np.isinf(found[..., 0]).all()
+    for place in np.ndindex(2, 2, 2):
+        i, j, l = place  # noqa: E741
+        one = resampled_error_ratio(w[1 + l], k[j][0], s[i, 0, 0])
+        assert found[i, j, 1 + l] == pytest.approx(one, rel=ULPS, abs=0)
+    assert isinstance(resampled_error_ratio([0.5], 1, 0.5), np.ndarray)
+    assert resampled_error_ratio([], 1, 0.5).shape == (0,)
+
+
+def test_the_traced_resampled_error() -> None:
+    traced = module._resampled_error_ratio(Traced(0.4), Traced(0.7), Traced(0.3))
+    assert traced.value == pytest.approx(resampled_error_ratio(0.4, 0.7, 0.3), rel=ULPS, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "value"),
+    [
+        pytest.param(name, call, value, id=f"{name}={value!r}")
+        for name, call, values in (
+            ("w", lambda x: resampled_error_ratio(x, 1, 0.5), BAD["w"]),
+            ("k", lambda x: resampled_error_ratio(0.5, x, 0.5), BAD["k"]),
+            ("share", lambda x: resampled_error_ratio(0.5, 1, x), BAD["contraction"]),
+        )
+        for value in [*values, "0.5"]
+    ],
+)
+def test_what_a_resampled_error_refuses(name: str, call: Callable[[Any], Any], value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^`{name}` must be .*; got {re.escape(repr(value))}$"):
+        call(value)

@@ -44,7 +44,7 @@ class Note:
     def _repr_html_(self) -> str | None:
         if os.environ.get("BOOK_CHARTS") == "off":
             return None
-        return f"<p>{html.escape(self.text)}</p>"
+        return f'<p class="note">{html.escape(self.text)}</p>'
 
 
 def note(text: str) -> Note:
@@ -117,7 +117,12 @@ def tree_diagram(edges: Sequence[tuple[str, str, float]], *, description: str) -
     rows = lay(root, 0.0)
     nodes = pd.DataFrame(
         [
-            {"name": name.replace("_", " "), "depth": depth[name], "row": place[name]}
+            {
+                "name": name.replace("_", " "),
+                "depth": depth[name],
+                "row": place[name],
+                "leaf": not children.get(name),
+            }
             for name in place
         ]
     )
@@ -135,7 +140,7 @@ def tree_diagram(edges: Sequence[tuple[str, str, float]], *, description: str) -
         ]
     )
     deepest = max(depth.values())
-    across = alt.Scale(domain=[-0.15, deepest + 0.9])
+    across = alt.Scale(domain=[-0.35, deepest + 0.9])
     down = alt.Scale(domain=[rows - 0.4, -0.6])
     joined = (
         alt.Chart(lines)
@@ -151,8 +156,13 @@ def tree_diagram(edges: Sequence[tuple[str, str, float]], *, description: str) -
     )
     base = alt.Chart(nodes).encode(alt.X("depth:Q").scale(across), alt.Y("row:Q").scale(down))
     dots = base.mark_point(filled=True, size=90, opacity=1, color=REAL)
-    names = base.mark_text(align="left", dx=9, dy=-9).encode(text="name:N")
-    return _finish(alt.layer(joined, dots, names), description, height=max(180, int(34 * rows)))
+    # an inner node's name stands below it, clear of the lines that leave it
+    names = [
+        base.transform_filter("datum.leaf").mark_text(align="left", dx=9),
+        base.transform_filter("!datum.leaf").mark_text(align="center", dy=19),
+    ]
+    texts = [name.encode(text="name:N") for name in names]
+    return _finish(alt.layer(joined, dots, *texts), description, height=max(180, int(34 * rows)))
 
 
 def reliability_explorer(frame: pd.DataFrame, *, description: str) -> Any:

@@ -128,6 +128,39 @@ def test_misspecification(browser: Browser, site: str) -> None:
     page.close()
 
 
+def test_resampling(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/real-data/your-generator").page
+    chart = chart_index(page, "k", "times")
+    for k, times in ((1.0, 2.0), (0.3, 30.0), (4.0, 0.5), (1.0, 3.5)):
+        rows = page_values(page, chart, {"k": k, "times": times}, "again")
+        w = np.array([row["w"] for row in rows])
+        exact = (w**2 + k * (1 - w) ** 2 + 1 / times) / (w * (2 - w))  # as the corollary states it
+        assert [row["again"] for row in rows] == pytest.approx(exact, rel=1e-12, abs=0)
+        used = [row["used"] for row in rows]
+        assert used == pytest.approx(error_ratio(w, k), rel=1e-12, abs=0)
+        (mark,) = page_values(page, chart, {}, "label")
+        best = optimal_weight(k + 1 / times)
+        assert mark["w"] == pytest.approx(best, rel=1e-12, abs=0)
+        assert mark["error"] == pytest.approx(best + 1 / times, rel=1e-12, abs=0)
+        assert ("does not" in mark["label"]) == (times < k + 2)
+    page.close()
+
+
+def test_a_generation_and_a_loop_are_chosen(browser: Browser, site: str) -> None:
+    page = visit(browser, site, "book/real-data/adult-income").page
+    chart = chart_index(page, "way", "t")
+    first = page_values(page, chart, {"way": "fully synthetic", "t": 0}, "predicted")
+    same = page_values(page, chart, {"way": "golden weight", "t": 0}, "predicted")
+    late = page_values(page, chart, {"way": "fully synthetic", "t": 60}, "predicted")
+    groups = [
+        [row["predicted"] for row in rows if row.get("series")] for rows in (first, same, late)
+    ]
+    assert len(groups[0]) == len(groups[2]) >= 8
+    assert groups[0] == groups[1]  # the first fit sees the same real rows
+    assert groups[0] != groups[2]
+    page.close()
+
+
 def test_a_size_is_chosen(browser: Browser, site: str) -> None:
     page = visit(browser, site, "book/regression/linear").page
     chart = chart_index(page, "rows")
