@@ -18,7 +18,10 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import (  # type: ignore[import-untyped]
+    ThreadpoolController,
+    threadpool_limits,
+)
 from tqdm import tqdm
 
 from lib import _validate
@@ -460,7 +463,19 @@ def chains(model: Model, loop: Loop, *, steps: int, reps: int = 1, seed: int = 1
     steps, reps = _validate.integer("steps", steps), _validate.integer("reps", reps)
     rng = np.random.default_rng(_validate.integer("seed", seed, least=0))
     model.check(loop)
-    return _generations(model, loop, steps, reps, rng)
+    return _one_threaded(_generations(model, loop, steps, reps, rng))
+
+
+def _one_threaded(fits: Iterator[Any]) -> Iterator[Any]:
+    """Compute each item as `_chunk` does: with one thread, and so the same bits everywhere."""
+    controller = ThreadpoolController()
+    while True:
+        with controller.limit(limits=1, user_api="blas"):
+            try:
+                fit = next(fits)
+            except StopIteration:
+                return
+        yield fit
 
 
 def _known(model: Model, loop: Loop) -> None:

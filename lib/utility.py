@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from lib import _validate
 from lib._validate import Array
@@ -126,7 +127,8 @@ def _predicted(train: pd.DataFrame, y: Any, test: pd.DataFrame) -> Array:
     x, other = (_indicators(table, train) for table in (train, test))
     varies = np.ptp(x, axis=0) > 0
     design, seen = (np.column_stack([np.ones(len(one)), one[:, varies]]) for one in (x, other))
-    with warnings.catch_warnings():
+    # matrices are small: more threads would only wait for each other
+    with warnings.catch_warnings(), threadpool_limits(1, "blas"):
         # few rows may be told apart by some columns, or have columns that say the same: the fit
         # then has large coefficients, or one of several; its predictions can be tested like others
         for kind in (PerfectSeparationWarning, SingularMatrixWarning):

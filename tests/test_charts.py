@@ -109,18 +109,17 @@ def test_unknown_mode() -> None:
 # --- the formulas of the resampling explorer -----------------------------------------------------
 
 
-def calculated(spec: dict[str, Any], layer: str, **values: float) -> dict[str, float]:
-    """Return what a layer calculates, by evaluating its expressions one after the other."""
-    found = next(one for one in spec["layer"] if one.get("name") == layer)
+def calculated(spec: dict[str, Any], field: str, **values: float) -> dict[str, float]:
+    """Return what the layer with this field calculates, one expression after the other."""
+    found = next(one["transform"] for one in spec["layer"] if field in str(one.get("transform")))
     known: dict[str, Any] = {"pow": pow, **values}
     fields = {name: value for name, value in values.items() if name == "w"}
-    for step in found["transform"]:
-        if "calculate" in step and "format(" not in step["calculate"]:
+    for step in found:
+        if "calculate" in step and step["as"] not in ("label", "series"):
             known["datum"] = SimpleNamespace(**fields)
-            if "datum.which" not in step["calculate"]:
-                # arithmetic of our own
-                value = eval(step["calculate"], {"__builtins__": {}}, known)  # noqa: S307
-                fields[step["as"]] = value
+            # arithmetic of our own
+            value = eval(step["calculate"], {"__builtins__": {}}, known)  # noqa: S307
+            fields[step["as"]] = value
     return fields
 
 
@@ -129,11 +128,11 @@ def calculated(spec: dict[str, Any], layer: str, **values: float) -> dict[str, f
 def test_the_resampling_explorer_shows_the_formulas(k: float, times: float) -> None:
     spec = charts.resampling_explorer().to_dict()
     for w in (0.01, 0.5, 1.0):
-        found = calculated(spec, "curves", w=w, k=k, times=times)
+        found = calculated(spec, "'again'", w=w, k=k, times=times)
         again, used = resampled_error_ratio(w, k, 1 / times), error_ratio(w, k)
         assert (found["again"], found["used"]) == pytest.approx((again, used), rel=1e-12)
     best = optimal_weight(k + 1 / times)
-    found = calculated(spec, "best", k=k, times=times)
+    found = calculated(spec, "'error'}", k=k, times=times)
     assert (found["w"], found["error"]) == pytest.approx((best, best + 1 / times), rel=1e-12)
     assert found["error"] == pytest.approx(resampled_error_ratio(best, k, 1 / times), rel=1e-12)
 

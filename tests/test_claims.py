@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,11 @@ from lib.claims import (
     claim,
     claims,
 )
-from lib.models import Gaussian, LogisticRegression, PoissonRegression
+from lib.data import FROM_FILES, PREDICTORS, adult_income, standardised
+from lib.models import CountedPopulation, Gaussian, LogisticRegression, PoissonRegression
 from lib.simulate import Estimate, simulate
 from lib.verify import ALPHA, Receipt, check, verify
+from lib.weights import error_ratio, optimal_weight
 
 # another seed than the book's, so that tests and pages are independent evidence
 SEED = 20260
@@ -70,6 +73,26 @@ def test_every_theorem_has_a_claim_that_could_refute_it() -> None:
         for label in re.findall(r"\{prf:theorem\}.*\n:label: (\S+)", page.read_text("utf8"))
     }
     assert stated == {(one.theorem, one.page) for one in claims().values()}
+
+
+@pytest.mark.skipif(
+    not (os.environ.get("ADULT_DATA_DIR") and adult_income()[1] == FROM_FILES),
+    reason="THE REAL FILES ARE NOT TESTED: set ADULT_DATA_DIR to a folder with them",
+)
+def test_the_claim_on_income_holds_on_all_rows_of_adult() -> None:
+    """The book checks it on the shipped counts, with another rho: here on the files themselves."""
+    table, _ = adult_income()
+    x = standardised(table, PREDICTORS, counts="count")
+    model = CountedPopulation(x, table["income"], counts=table["count"])
+    rho = model.misspecification
+    best = optimal_weight(1 / rho)
+    one = claim("income-corrected-weight")
+    loop = FreshReal(n=10**6, m=10**6, w=best)
+    on_files = replace(one, experiment=replace(one.experiment, model=model, loop=loop))
+    estimate = on_files.simulate(seed=SEED, reps=24)
+    assert check(on_files, estimate, predicted=rho * best).verdict == "confirmed"
+    for wrong in (1.03 * rho * best, error_ratio(best, 1), one.predicted()):
+        assert check(on_files, estimate, predicted=wrong).verdict == "refuted"
 
 
 def test_a_large_sample_experiment_extrapolates_the_plain_simulation() -> None:

@@ -324,7 +324,7 @@ def resampling_explorer() -> Any:
     )
     best = weights._optimal_weight(k + share)
     mark = (
-        alt.Chart(alt.sequence(0, 1, as_="i"), name="best")
+        alt.Chart(alt.sequence(0, 1, as_="i"))
         .transform_calculate(**_js(w=best, error=best + share))
         .transform_calculate(
             label="'◆ w = ' + format(datum.w, '.3f') + ', error ' + format(datum.error, '.3f') "

@@ -190,7 +190,7 @@ def reliability_explorer(frame: pd.DataFrame, *, description: str) -> Any:
         bind=alt.binding_range(min=0, max=last, step=step, name="generation t "),
     )
     points = (
-        alt.Chart(frame.round(5), name="groups")
+        alt.Chart(frame.round(5))
         .transform_filter("datum.t == t && datum.series == way")
         .encode(
             alt.X("predicted:Q").title("mean prediction of the group").scale(domain=[0, 1]),

@@ -197,10 +197,9 @@ class PopulationRegression(GeneralizedLinearModel):
 
     def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Sample:
         """Draw n rows of the table: see `lib.models.base.Model.draw`."""
-        places = self._rows.places(n, size[0] * size[1], rng)
-        y = self._labels[places].reshape(size[1], size[0], n)
-        if size[0] > 1:
-            raise ValueError("real rows are shared by all weights")
+        # rows belong together: all weights share them, as they do in `lib.simulate`
+        places = self._rows.places(n, size[1], rng)
+        y = np.broadcast_to(self._labels[places][:, None], (size[1], size[0], n))
         centre = np.broadcast_to(self.target, (size[1], 1, self.dim))
         return (Part.of(self.family, self._rows.rows(places), y, centre),)
 
