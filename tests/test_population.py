@@ -366,8 +366,12 @@ def test_synthetic_rows_have_covariates_of_the_table_and_labels_of_the_fit(famil
 
 
 def test_real_rows_are_shared_by_all_weights() -> None:
-    with pytest.raises(ValueError, match="real rows are shared by all weights"):
-        model("binomial").draw(5, (2, 3), np.random.default_rng(1))
+    (one,), (all_,) = (
+        model("binomial").draw(5, (weights, 3), np.random.default_rng(1)) for weights in (1, 2)
+    )
+    assert all_.y.shape == (3, 2, 5)
+    np.testing.assert_array_equal(all_.x, one.x)
+    np.testing.assert_array_equal(all_.y, np.broadcast_to(one.y, (3, 2, 5)))
 
 
 # --- errors --------------------------------------------------------------------------------------
