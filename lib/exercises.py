@@ -117,9 +117,9 @@ def _small_design() -> float:
     return float(minimize_scalar(limit, bounds=(0.4, 0.95), method="bounded").x)
 
 
-def _golden_cost(rho: float) -> float:
-    best = optimal_weight(1 / rho)
-    return float(error_ratio(optimal_weight(1), 1 / rho) / best - 1)
+def _golden_cost(rho: float, k: float) -> float:
+    """Return how much more the error is at w*(k) than at w*(k / rho)."""
+    return float(error_ratio(optimal_weight(k), k / rho) / optimal_weight(k / rho) - 1)
 
 
 EXERCISES: Mapping[str, Number | Formula] = {
@@ -253,34 +253,46 @@ EXERCISES: Mapping[str, Number | Formula] = {
     ),
     "income-penalty": Formula(lambda penalty, w: penalty * w, ((0.1, 0.5), (0.02, 0.9), (1, 0.2))),
     "visits-golden": Number(
-        lambda: _golden_cost(visits_model().ratio("theta")),
+        lambda: _golden_cost(visits_model().ratio("theta"), 0.5),
         slips={
-            "that is the error itself; how much more is it?": lambda: (
-                1 + _golden_cost(visits_model().ratio("theta"))
-            )
+            "that is for n = m": lambda: _golden_cost(visits_model().ratio("theta"), 1),
+            "that is the ratio of the errors; how much more is it?": lambda: (
+                1 + _golden_cost(visits_model().ratio("theta"), 0.5)
+            ),
         },
     ),
     "visits-reversed": Number(
         lambda: 0.1,
-        slips={"that is k / rho; the question is rho": lambda: 10.0},
+        slips={
+            "k is real over synthetic": lambda: 10.0,
+            "that is k / rho; the question is rho": lambda: 1.0,
+        },
     ),
     "table-parameters": Number(
         lambda: 11.0,
         tolerance=0.001,
         slips={
-            "the root has free parameters too": lambda: 9.0,
-            "a distribution on C categories has C - 1": lambda: 18.0,
-            "given each category of its parent": lambda: 6.0,
+            "the root has free parameters too": lambda: 10.0,
+            "a distribution on C categories has C - 1": lambda: 16.0,
+            "that is for independent columns": lambda: 6.0,
+            "that is for the full table of all combinations": lambda: 23.0,
         },
     ),
     "table-gained": Number(
-        lambda: 1000 / optimal_weight(0.5), slips={"that is for n = m": lambda: 1000 * 1.618034}
+        lambda: 1000 / optimal_weight(0.5),
+        slips={
+            "that is for n = m": lambda: 1000 / optimal_weight(1),
+            "memory is worth more rows, not fewer": lambda: 1000 * optimal_weight(0.5),
+        },
     ),
     "generator-rows": Formula(lambda k: k + 2, ((1,), (0.25,), (3,))),
     "generator-ratio": Number(
         lambda: optimal_weight(1),
         tolerance=0.001,
-        slips={"with N = n + m, s is k / (k + 1)": lambda: 2**0.5 - 1},
+        slips={
+            "that is m / n": lambda: 1 / optimal_weight(1),
+            "with N = n + m, s is k / (k + 1)": lambda: 2**0.5 - 1,
+        },
     ),
 }
 """Every exercise by its name in the book."""

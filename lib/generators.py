@@ -79,10 +79,11 @@ class GeneratorModel(Model):
     Raises
     ------
     ValueError
-        If `make` makes nothing that can ``fit`` and ``sample``, `real` has no rows or missing or
-        infinite numbers, `metrics` is empty or not callable, or the weighting is not one of these
-        or more than ``fit`` takes. While it runs: if ``sample`` returns something other than m
-        rows with the columns of `real`, or a metric something other than a number.
+        If `make` makes nothing that can ``fit`` and ``sample``, or the same object twice; if `real`
+        has no rows or infinite numbers (as an array, also missing ones); if `metrics` is empty or
+        not callable, or the weighting is not one of these or more than ``fit`` takes. While it
+        runs: if ``sample`` returns something other than m rows with the columns of `real`, or a
+        metric something other than a number.
 
     Notes
     -----
@@ -132,6 +133,8 @@ class GeneratorModel(Model):
         for method in ("fit", "sample"):
             if not callable(getattr(one, method, None)):
                 raise _validate.fail("make", f"one whose result can {method}", one)
+        if make() is one:
+            raise _validate.fail("make", "one that makes a new generator each time", make)
         weighted = _takes(one.fit, "sample_weight")
         if weighting not in ("auto", "sample_weight", "resample"):
             raise _validate.fail("weighting", "'auto', 'sample_weight' or 'resample'", weighting)
@@ -177,7 +180,7 @@ class GeneratorModel(Model):
         name = f"{type(generator).__name__}.sample(m)"
         if isinstance(self.real, pd.DataFrame):
             if not isinstance(found, pd.DataFrame):
-                array = np.asarray(found)
+                array = _as_array(name, found)
                 if array.shape != (m, self.real.shape[1]):
                     raise _validate.fail(name, f"{m} rows and {self.real.shape[1]} columns", found)
                 found = pd.DataFrame(array, columns=self.real.columns)
@@ -209,7 +212,9 @@ class GeneratorModel(Model):
         ]
         for i, j in np.ndindex(*size):
             parts = [(table[i, j], float(weight[i, j])) for table, weight, _ in blocks]
-            seed = np.random.SeedSequence([int(seeds[i, j]) for _, _, seeds in blocks])
+            # a stream of its own, also where there is one block, whose rows had the same number
+            entropy = [int(seeds[i, j]) for _, _, seeds in blocks]
+            seed = np.random.SeedSequence(entropy, spawn_key=(1,))
             fits[i, j] = self._fitted([part for part in parts if part[1] > 0], seed)
         return fits
 
@@ -237,6 +242,8 @@ class GeneratorModel(Model):
         for place in np.ndindex(*fit.shape):
             value = self._functions[metric](fit[place])
             try:
+                if isinstance(value, str | bytes):
+                    raise TypeError
                 found[place] = float(value)
             except (TypeError, ValueError):
                 raise _validate.fail(f"metrics[{metric!r}]", "a number", value) from None
@@ -269,6 +276,13 @@ def _world(real: Any) -> Table:
         raise _validate.fail("real", "a table of at least one row and column", real)
     ordered: Array = array[np.lexsort(array.T[::-1])]
     return ordered
+
+
+def _as_array(name: str, rows: Any) -> Any:
+    try:
+        return np.asarray(rows)
+    except ValueError:  # rows of different lengths
+        raise _validate.fail(name, "a table", rows) from None
 
 
 def _block(

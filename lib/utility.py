@@ -93,7 +93,7 @@ def train_and_test(
     )
     if not same:
         raise _validate.fail("test", "a table with the columns and categories of `train`", test)
-    if label not in train.columns or len(train[label].cat.categories) != 2:
+    if label not in list(train.columns) or len(train[label].cat.categories) != 2:
         raise _validate.fail("label", "a column of two categories", label)
     weight = np.ones(len(test))
     if test_weight is not None:
@@ -106,7 +106,7 @@ def train_and_test(
     probability = np.clip(probability, LEAST, 1 - LEAST)
     right = np.where(truth == 1, probability, 1 - probability)
     share = weight / weight.sum()
-    hit = np.where(right == 0.5, 0.5, right > 0.5)
+    hit = np.where(abs(right - 0.5) < 1e-9, 0.5, right > 0.5)
     return Utility(float(share @ hit), float(share @ -np.log(right)))
 
 
@@ -118,7 +118,6 @@ def _predicted(train: pd.DataFrame, y: Any, test: pd.DataFrame) -> Array:
     )
     from statsmodels.tools.sm_exceptions import (  # type: ignore[import-untyped] # noqa: PLC0415
         PerfectSeparationWarning,
-        SingularMatrixWarning,
     )
 
     if np.ptp(y) == 0:
@@ -127,14 +126,14 @@ def _predicted(train: pd.DataFrame, y: Any, test: pd.DataFrame) -> Array:
     x, other = (_indicators(table, train) for table in (train, test))
     varies = np.ptp(x, axis=0) > 0
     design, seen = (np.column_stack([np.ones(len(one)), one[:, varies]]) for one in (x, other))
-    # matrices are small: more threads would only wait for each other
-    with warnings.catch_warnings(), threadpool_limits(1, "blas"):
-        # few rows may be told apart by some columns, or have columns that say the same: the fit
-        # then has large coefficients, or one of several; its predictions can be tested like others
-        for kind in (PerfectSeparationWarning, SingularMatrixWarning):
-            warnings.simplefilter("ignore", kind)
-        fit = GLM(y.astype(float), design, family=Binomial()).fit()
-    return np.asarray(fit.predict(seen), dtype=float)
+    # columns that say the same: an orthonormal basis of what they say, which determines the fit
+    _, size, turned = np.linalg.svd(design, full_matrices=False)
+    basis = turned[size > 1e-9 * size[0]].T
+    with warnings.catch_warnings(), threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+        # few rows may be told apart by some columns: the fit then ends with large coefficients
+        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        fit = GLM(y.astype(float), design @ basis, family=Binomial()).fit()
+        return np.asarray(fit.predict(seen @ basis), dtype=float)
 
 
 def _indicators(table: pd.DataFrame, train: pd.DataFrame) -> Array:
@@ -142,7 +141,7 @@ def _indicators(table: pd.DataFrame, train: pd.DataFrame) -> Array:
 
     So a category that was never seen in training counts as that one.
     """
-    columns = []
+    columns = [np.empty((len(table), 0), dtype=bool)]
     for name in table:
         codes = table[name].cat.codes.to_numpy()
         categories = np.arange(len(table[name].cat.categories))

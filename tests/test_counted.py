@@ -110,7 +110,6 @@ def test_the_truth_and_the_theory_are_those_of_the_regression_on_rows(family: st
 
 
 def test_repr() -> None:
-    # FAULT: it says PopulationRegression, and so do messages
     cells = len(table("poisson")[0])
     assert repr(model("poisson")) == f"CountedPopulation({cells} different rows, family='poisson')"
 
@@ -143,9 +142,7 @@ def test_a_table_without_a_maximum() -> None:
 
 @pytest.mark.parametrize("loop", [FreshReal(n=2, m=50, w=0.5), FullySynthetic(n=50, m=2)], ids=repr)
 def test_too_few_rows_are_named(loop: Loop) -> None:
-    with pytest.raises(
-        ValueError, match=r"^`[nm]` must be at least 3 for CountedPopulation; got 2"
-    ):
+    with pytest.raises(ValueError, match=r"^`[nm]` must be at least 3 for CountedPop.*; got 2"):
         run(model("poisson"), loop)
 
 
@@ -329,7 +326,6 @@ def test_fits_of_mixtures_are_those_of_weighted_rows(family: str, seed: int) -> 
 @BOTH
 @pytest.mark.parametrize("centre", [[0.0, 0, 0], [4.0, -3, 5], [-8.0, 2, 1]])
 def test_where_a_fit_starts_does_not_matter(family: str, centre: list[float]) -> None:
-    # FAULT: as below, for counts
     it, rng = model(family), np.random.default_rng(10)
     places, _ = covariates(family)
     rows = Rows(family, 60, rng, scale=0.5)
@@ -360,8 +356,6 @@ def test_samples_are_lost_if_and_only_if_they_have_no_maximum(family: str, n: in
 @pytest.mark.parametrize("start", ["target", "zero"])
 @pytest.mark.parametrize("overlap", [1.0, 0.1, 0.01])
 def test_nearly_separated_labels_keep_their_fit(overlap: float, start: str) -> None:
-    # FAULT: from zero, the first step, with the inverse information of the target, is not damped;
-    # it leads so far that no information is left, and the sample counts as lost
     side = np.linspace(overlap / 2, 2, 25)
     x = np.column_stack([np.ones(50), np.concatenate([side, -side])])
     y = np.repeat([1.0, 0.0], 25)

@@ -578,7 +578,6 @@ def test_a_random_state_is_set_before_a_sample_too() -> None:
 
 
 def test_the_state_of_a_fit_is_no_random_number_of_its_rows() -> None:
-    # FAULT: SeedSequence([seed]) of the fit and default_rng(seed) of the rows are the same stream
     class Both(Stateful):
         def sample(self, m: int, rng: np.random.Generator) -> Any:  # type: ignore[override]
             return np.full((m, 2), rng.integers(2**32), dtype=float)
@@ -772,7 +771,6 @@ SAMPLES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "array with too few rows": ("frame", lambda x: x.to_numpy()[1:]),
     "array with too many columns": ("frame", lambda x: np.hstack([x.to_numpy(), x.to_numpy()])),
     "no frame": ("frame", lambda x: None),
-    # FAULT: numpy's own message on an inhomogeneous shape, which names nothing
     "ragged frame": ("frame", lambda x: [[1.0], [1.0, 2.0]]),
 }
 
@@ -794,7 +792,6 @@ def test_a_frame_for_an_array_will_do() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    # FAULT: the text "0.5" is taken for a number
     [None, "much", "0.5", [1, 2], np.ones(2), {}, 1j],
     ids=repr,
 )

@@ -192,7 +192,6 @@ def test_no_varying_column_predicts_the_share() -> None:
 
 
 def test_the_label_alone_predicts_the_share() -> None:
-    # FAULT: "need at least one array to concatenate", which names no argument
     table = categories({"y": ["yes", "no", "no", "no"]})
     assert train_and_test(table, table, "y") == pytest.approx(scores(np.full(4, 0.25), table))
 
@@ -200,8 +199,6 @@ def test_the_label_alone_predicts_the_share() -> None:
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("copies", [1, 3])
 def test_columns_that_say_the_same_change_nothing(copies: int, seed: int) -> None:
-    # FAULT: the least squares of statsmodels cut off no singular value (rcond = -1), so that the
-    # coefficients are often of order 1e15, and the predictions are 0 and 1 for all rows
     train, test = drawn(100, seed), drawn(50, 999 + seed)
     kinds = KINDS | {f"x{i}": KINDS["x"] for i in range(copies)}
     more = [
@@ -216,7 +213,6 @@ def test_columns_that_say_the_same_change_nothing(copies: int, seed: int) -> Non
 def test_labels_that_are_told_apart_have_a_finite_loss(rows: int) -> None:
     # every label of a is no, every label of b is yes
     train = categories({"x": list("ab") * rows, "y": ["no", "yes"] * rows})
-    # FAULT: as below, for two rows
     found = train_and_test(train, train, "y")
     assert found.accuracy == pytest.approx(1, abs=1e-12)
     assert -math.log(1 - LEAST) * 0.999 < found.log_loss < 0.001
@@ -228,8 +224,6 @@ def test_labels_that_are_told_apart_have_a_finite_loss(rows: int) -> None:
 
 @pytest.mark.parametrize("rows", [2, 3, 5, 8, 20])
 def test_few_rows_warn_of_nothing(rows: int) -> None:
-    # FAULT: "divide by zero encountered in scalar divide", and "overflow encountered in exp", of
-    # statsmodels, where rows are as few as coefficients or are told apart: 2 of 3 rows, say
     failed = []
     for seed in range(40):
         train, test = drawn(rows, seed), drawn(10, 1000 + seed)
@@ -251,7 +245,6 @@ def test_warnings_of_others_are_left_alone() -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 10, 50])
 def test_a_tie_is_half_right(rows: int) -> None:
-    # FAULT: the probability is 1/2 only up to rounding, so that it is all or nothing by chance
     train = categories({"x": list("aabb") * rows, "y": ["no", "no", "no", "yes"] * rows})
     test = categories({"x": list("bbb"), "y": ["yes"] * 3})
     assert train_and_test(train, test, "y").accuracy == 0.5
@@ -309,7 +302,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown label": ({"label": "w"}, "`label` must be a column of two categories; got 'w'"),
     "three categories": ({"label": "x"}, "`label` must be a column of two categories; got 'x'"),
     "no label": ({"label": None}, "`label` must be a column of two categories; got None"),
-    # FAULT: "unhashable type: 'list'", a TypeError
     "labels": ({"label": ["y"]}, r"`label` must be a column of two categories; got \['y'\]"),
     "negative weight": (
         {"test_weight": [-1] + [1] * 19},

@@ -183,7 +183,8 @@ def reliability_explorer(frame: pd.DataFrame, *, description: str) -> Any:
     ways = list(dict.fromkeys(frame["series"]))
     last = int(frame["t"].max())
     way = alt.param(name="way", value=ways[-1], bind=alt.binding_radio(options=ways, name=" "))
-    step = int(frame["t"].drop_duplicates().sort_values().diff().min())
+    apart = frame["t"].drop_duplicates().sort_values().diff().min()
+    step = 1 if pd.isna(apart) else int(apart)  # generations are evenly spaced
     t = alt.param(
         name="t",
         value=last,

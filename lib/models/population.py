@@ -178,7 +178,7 @@ class PopulationRegression(GeneralizedLinearModel):
 
     def __repr__(self) -> str:
         cells = len(self._rows.x)
-        return f"PopulationRegression({cells} different rows, family={self.family.name!r})"
+        return f"{type(self).__name__}({cells} different rows, family={self.family.name!r})"
 
     def _group(self, which: Any) -> None:
         """Cut the table into groups by the target's predictor; equal predictors stay together."""
@@ -357,6 +357,10 @@ class CountedPopulation(PopulationRegression):
         """
         (cells,) = sample
         start = cells.centre + cells.score @ self._inverse
+        # far from a centre its quadratic approximation may overshoot: damped, as every step
+        moved = abs((start - cells.centre) @ self._design.x.T).max(axis=-1, keepdims=True)
+        part = np.where(moved <= FULL_STEP, 1.0, np.log1p(moved) / np.maximum(moved, FULL_STEP))
+        start = cells.centre + part * (start - cells.centre)
         theta, found = start.copy(), np.full(start.shape, np.nan)
         on = np.isfinite(start).all(axis=-1)
         share = np.broadcast_to(cells.share, (*start.shape[:-1], cells.share.shape[-1]))
