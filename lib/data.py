@@ -434,10 +434,10 @@ def doctor_visits() -> pd.DataFrame:
     -------
     DataFrame, shape (20190, 10)
         ``mdvis``, the outpatient visits to a doctor in a year, and nine covariates:
-        log(coinsurance + 1) (``lncoins``), an individual deductible (``idp``), log of the participation payment
-        (``lpi``), a function of the maximal expenditure (``fmde``), a physical limitation
-        (``physlm``), the number of chronic diseases (``disea``), and health said to be good, fair
-        or poor (``hlthg``, ``hlthf``, ``hlthp``).
+        log(coinsurance + 1) (``lncoins``), an individual deductible (``idp``), log of the
+        participation payment (``lpi``), a function of the maximal expenditure (``fmde``), a
+        physical limitation (``physlm``), an index of chronic diseases (``disea``), and health said
+        to be good, fair or poor (``hlthg``, ``hlthf``, ``hlthp``).
 
     References
     ----------
