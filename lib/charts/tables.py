@@ -193,12 +193,14 @@ def reliability_explorer(frame: pd.DataFrame, *, description: str) -> Any:
     points = (
         alt.Chart(frame.round(5))
         .transform_filter("datum.t == t && datum.series == way")
+        .transform_calculate(gap="datum.observed - datum.predicted")
         .encode(
             alt.X("predicted:Q").title("mean prediction of the group").scale(domain=[0, 1]),
             alt.Y("observed:Q").title("share that happened").scale(domain=[0, 1]),
             tooltip=[
                 alt.Tooltip("predicted:Q", format=".3f"),
                 alt.Tooltip("observed:Q", format=".3f"),
+                alt.Tooltip("gap:Q", format="+.3f"),
             ],
         )
         .add_params(way, t)

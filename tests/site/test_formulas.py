@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,15 +150,18 @@ def test_resampling(browser: Browser, site: str) -> None:
 def test_a_generation_and_a_loop_are_chosen(browser: Browser, site: str) -> None:
     page = visit(browser, site, "book/real-data/adult-income").page
     chart = chart_index(page, "way", "t")
-    first = page_values(page, chart, {"way": "fully synthetic", "t": 0}, "predicted")
-    same = page_values(page, chart, {"way": "golden weight", "t": 0}, "predicted")
-    late = page_values(page, chart, {"way": "fully synthetic", "t": 60}, "predicted")
-    groups = [
-        [row["predicted"] for row in rows if row.get("series")] for rows in (first, same, late)
+    chosen: list[dict[str, Any]] = [
+        {"way": "fully synthetic", "t": 0},
+        {"way": "golden weight", "t": 0},
+        {"way": "fully synthetic", "t": 60},
     ]
-    assert len(groups[0]) == len(groups[2]) >= 8
-    assert groups[0] == groups[1]  # the first fit sees the same real rows
-    assert groups[0] != groups[2]
+    rows = [page_values(page, chart, one, "gap") for one in chosen]
+    for one, shown in zip(chosen, rows, strict=True):
+        assert len(shown) >= 8
+        assert {(row["series"], row["t"]) for row in shown} == {tuple(one.values())}
+    first, same, late = ([row["predicted"] for row in shown] for shown in rows)
+    assert first == same  # the first fit sees the same real rows
+    assert first != late
     page.close()
 
 
