@@ -140,7 +140,7 @@ def tree_diagram(edges: Sequence[tuple[str, str, float]], *, description: str) -
         ]
     )
     deepest = max(depth.values())
-    across = alt.Scale(domain=[-0.35, deepest + 0.9])
+    across = alt.Scale(domain=[-0.35, deepest + 1.35])  # room for names on a phone
     down = alt.Scale(domain=[rows - 0.4, -0.6])
     joined = (
         alt.Chart(lines)
@@ -159,7 +159,7 @@ def tree_diagram(edges: Sequence[tuple[str, str, float]], *, description: str) -
     # an inner node's name stands below it, clear of the lines that leave it
     names = [
         base.transform_filter("datum.leaf").mark_text(align="left", dx=9),
-        base.transform_filter("!datum.leaf").mark_text(align="center", dy=19),
+        base.transform_filter("!datum.leaf").mark_text(align="center", dy=21),
     ]
     texts = [name.encode(text="name:N") for name in names]
     return _finish(alt.layer(joined, dots, *texts), description, height=max(180, int(34 * rows)))
