@@ -74,7 +74,7 @@ def population_claims() -> list[Claim]:
             LargeSampleExperiment(
                 income, FreshReal(n=MANY, m=MANY, w=best), steps=40, burn_in=10, chains=400
             ),
-            reps=32,
+            reps=40,
             wrong={
                 "the model is right": lambda: error_ratio(best, 1),
                 "golden weight": lambda: _limit(rho, GOLDEN, 1),
