@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lib import _validate
 from lib._validate import Array
@@ -125,6 +126,25 @@ def _places_beside_empty(rows: Rows, uniform: Array) -> Array:
         reached = reached + weight
         first += block.size
     return place
+
+
+def places(share: Array, size: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Draw places in a finite table, with replacement.
+
+    Parameters
+    ----------
+    share : ndarray, shape (rows,)
+        Probabilities of the rows.
+    size : tuple of int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of int, shape `size`
+    """
+    reached = np.cumsum(share)
+    found: Any = np.searchsorted(reached, rng.random(size) * reached[-1], side="right")
+    return np.asarray(np.minimum(found, share.size - 1), dtype=np.intp)
 
 
 def cells(rows: int, most: int) -> int:

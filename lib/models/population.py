@@ -20,6 +20,7 @@ from lib._validate import Array
 from lib.models import _triangular as tri
 from lib.models._design import Function
 from lib.models._irls import FULL_STEP, Part
+from lib.models._rows import places
 from lib.models.glm import ROWS, GeneralizedLinearModel, Sample
 from lib.models.likelihood import checked_rows, fit_rows
 
@@ -58,9 +59,7 @@ class TableDesign:
 
     def places(self, n: int, reps: int, rng: np.random.Generator) -> Any:
         """Draw places of n rows for each replicate: shape (replicates, n)."""
-        reached = np.cumsum(self.share)
-        found = np.searchsorted(reached, rng.random((reps, n)) * reached[-1], side="right")
-        return np.minimum(found, self.share.size - 1)
+        return places(self.share, (reps, n), rng)
 
     def draw(self, n: int, reps: int, rng: np.random.Generator) -> Array:
         """Draw n rows for each replicate: shape (replicates, d, n)."""
@@ -198,10 +197,10 @@ class PopulationRegression(GeneralizedLinearModel):
     def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Sample:
         """Draw n rows of the table: see `lib.models.base.Model.draw`."""
         # rows belong together: all weights share them, as they do in `lib.simulate`
-        places = self._rows.places(n, size[1], rng)
-        y = np.broadcast_to(self._labels[places][:, None], (size[1], size[0], n))
+        drawn = self._rows.places(n, size[1], rng)
+        y = np.broadcast_to(self._labels[drawn][:, None], (size[1], size[0], n))
         centre = np.broadcast_to(self.target, (size[1], 1, self.dim))
-        return (Part.of(self.family, self._rows.rows(places), y, centre),)
+        return (Part.of(self.family, self._rows.rows(drawn), y, centre),)
 
     @property
     def inverse_information(self) -> Array:

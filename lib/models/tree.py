@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 
 from lib import _validate
 from lib._validate import Array
+from lib.models._rows import places
 from lib.models._trees import (
     Codes,
     Layout,
@@ -154,7 +155,7 @@ class ChowLiuTree(_Table):
 
     def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Array:
         """Draw the pair margins of n real rows: see `lib.models.base.Model.draw`."""
-        return self.layout.margins(self.codes[_places(self.share, (*size, n), rng)])
+        return self.layout.margins(self.codes[places(self.share, (*size, n), rng)])
 
     def synthesize(
         self, fit: Trees, m: int, size: tuple[int, int], rng: np.random.Generator
@@ -364,7 +365,7 @@ class FixedTree(_Table):
         """Draw the edge tables of n real rows: see `lib.models.base.Model.draw`."""
         batch = size[0] * size[1]
         if n < self.share.size:  # few rows are drawn one by one, many by their counts
-            cells = self._cell[_places(self.share, (batch, n), rng)]
+            cells = self._cell[places(self.share, (batch, n), rng)]
             cells += self._count * np.arange(batch)[:, None, None]
             found = np.bincount(cells.ravel(), minlength=batch * self._count)
             return found.reshape(*size, -1) / n
@@ -438,13 +439,6 @@ def _integers(name: str, values: Any, allowed: str) -> Any:
     if array.dtype.kind not in "iu":
         raise _validate.fail(name, allowed, values)
     return array.astype(np.intp)
-
-
-def _places(share: Array, size: tuple[int, ...], rng: np.random.Generator) -> Codes:
-    """Draw places with these probabilities."""
-    reached = np.cumsum(share)
-    found = np.searchsorted(reached, rng.random(size) * reached[-1], side="right")
-    return np.asarray(np.minimum(found, share.size - 1), dtype=np.intp)
 
 
 def _normal(table: Array) -> Array:
