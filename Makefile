@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 SEED ?= 1
+JOBS ?= -1
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -13,7 +14,7 @@ PAGES := _config.yml _toc.yml $(shell find book _ext _static -type f ! -name '*.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks lint check bench verify clean
+.PHONY: help book test notebooks lint check bench verify reproduce clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -47,6 +48,9 @@ bench: $(INSTALLED)  ## measure the speed against the stated baselines
 
 verify: $(INSTALLED)  ## re-execute every claim with a seed of your own: make verify SEED=7
 	$(BIN)/python -m lib verify --seed $(SEED)
+
+reproduce: $(INSTALLED)  ## run the paper's Figures 7 to 10 at their own scale, or go on with it
+	$(BIN)/python -m lib reproduce --seed $(SEED) --jobs $(JOBS)
 
 clean:  ## remove everything that was built, except the virtual environment
 	rm -rf _build .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""The command line: ``python -m lib weight`` and ``python -m lib verify``."""
+"""The command line: ``python -m lib weight``, ``verify`` and ``reproduce``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from tqdm import tqdm
 from lib import _validate
 from lib.claims import claim, claims
 from lib.data import DataUnavailable
+from lib.reproduce import rerun
+from lib.reproduce.figures import write_figures
 from lib.verify import ALPHA, Receipt, verify
 from lib.weights import error_ratio, half_life, naive_weight, optimal_weight
+from lib.workers import ClusterError
 
 CONFIRMED, REFUTED, BAD_USE, INCONCLUSIVE = 0, 1, 2, 3
 INTERRUPTED, UNREAD = 130, 141  # as a shell says it of a stop and of a closed pipe
@@ -51,6 +54,24 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", metavar="FILE", help="write the receipts to FILE")
     check.add_argument("--list", action="store_true", help="list the claims and stop")
     check.set_defaults(run=_verify)
+
+    again = commands.add_parser(
+        "reproduce",
+        help="run the paper's Figures 7 to 10 again, at its own settings",
+        description="Simulate the paper's figures, with theory beside every point. Finished chunks "
+        "are kept: a run that was stopped goes on from there, and gives the same bits.",
+    )
+    again.add_argument(
+        "figure", metavar="FIGURE", nargs="*", help="such as 8, or a panel, 8d; default: all"
+    )
+    again.add_argument("--seed", metavar="S", default="1", help="a seed of your own (default 1)")
+    again.add_argument("--reps", metavar="R", help="replicates (default: the paper's own)")
+    again.add_argument("--jobs", metavar="J", default="1", help="processes; -1 for all cores")
+    again.add_argument("--dask", metavar="ADDRESS", help="scheduler of a running Dask cluster")
+    again.add_argument(
+        "--out", metavar="FOLDER", default="reproduced", help="of tables, charts and chunks"
+    )
+    again.set_defaults(run=_reproduce)
     return parser
 
 
@@ -151,6 +172,27 @@ def _line(receipt: Receipt) -> str:
     )
 
 
+def _reproduce(arguments: argparse.Namespace) -> int:
+    seed = _integer("--seed", arguments.seed, least=0)
+    reps = None if arguments.reps is None else _integer("--reps", arguments.reps, least=2)
+    jobs = -1 if arguments.jobs == "-1" else _integer("--jobs", arguments.jobs)
+    folder = Path(arguments.out)
+    if not arguments.out or (folder.exists() and not folder.is_dir()):
+        raise _validate.fail("--out", "a folder", arguments.out)
+    result = rerun(
+        *arguments.figure,
+        seed=seed,
+        reps=reps,
+        folder=folder / "chunks",
+        n_jobs=jobs,
+        dask=arguments.dask,
+        finished=lambda name: tqdm.write(f"{name} finished", file=sys.stderr),
+    )
+    for line in write_figures(result, folder):
+        print(line)
+    return CONFIRMED
+
+
 def _target(name: str) -> Path:
     """Return the file to write: one that does not exist yet, or a plain one to replace."""
     path = Path(name).resolve()  # a link keeps pointing to what is replaced
@@ -194,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has seen enough; nothing is confirmed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
-    except (ValueError, OSError, DataUnavailable) as error:
+    except (ValueError, OSError, DataUnavailable, ClusterError) as error:
         print(f"python -m lib: {'; '.join(str(error).splitlines())}", file=sys.stderr)
         return BAD_USE
 

@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import (  # type: ignore[import-untyped]
-    ThreadpoolController,
-    threadpool_limits,
-)
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from tqdm import tqdm
 
-from lib import _validate
+from lib import _validate, workers
 from lib._validate import Array
 from lib.loops import Loop, Source
 from lib.models.base import Model
@@ -251,6 +247,7 @@ def simulate(
     seed: int = 1,
     burn_in: int | None = None,
     n_jobs: int = 1,
+    dask: str | None = None,
     metrics: Sequence[str] | Mapping[str, Metric] | None = None,
     progress: bool | None = None,
 ) -> Simulation:
@@ -277,6 +274,9 @@ def simulate(
         First generation of the steady-state average; three quarters of `steps` by default.
     n_jobs : int, optional
         Worker processes (joblib); -1 for all cores.
+    dask : str, optional
+        Address of the scheduler of a running Dask cluster, which then does the work in place of
+        processes here: ``"tcp://host:8786"``.
     metrics : sequence of str or mapping of str to callable, optional
         What to record: names of the model's metrics (default: `model.metrics`), or functions that
         take a batch of fits and return an array of shape (weights, replicates).
@@ -298,6 +298,8 @@ def simulate(
         If steps or reps < 1, burn_in is not in [0, steps), the seed is negative, n_jobs is neither
         positive nor -1, a metric is not one of the model's or a function, or the loop has too few
         rows for the model.
+    lib.workers.ClusterError
+        If `dask` does not answer within a few seconds, or its workers have another version.
 
     Examples
     --------
@@ -315,23 +317,19 @@ def simulate(
     burn_in = 3 * steps // 4 if burn_in is None else _validate.integer("burn_in", burn_in, least=0)
     if burn_in >= steps:
         raise _validate.fail("burn_in", f"less than `steps` = {steps}", burn_in)
-    if n_jobs != -1:
-        n_jobs = _validate.integer("n_jobs", n_jobs)
+    workers.check(n_jobs, dask)
     model.check(loop)
     recorded = _metrics(model, metrics)
 
-    weights = 1 if loop.grid is None else loop.grid.size
-    chunk = max(1, model.cells(loop.rows(steps)) // weights)
-    jobs = (
-        delayed(_chunk)(model, loop, steps, burn_in, recorded, seed, i, min(chunk, reps - start))
-        for i, start in enumerate(range(0, reps, chunk))
-    )
+    tasks = [
+        (model, loop, steps, burn_in, recorded, seed, chunk, size)
+        for chunk, size in enumerate(chunk_sizes(model, loop, steps, reps))
+    ]
     shown = sys.stderr.isatty() if progress is None else progress
-    # a generator of results, in order: chunks are merged as they come and then forgotten
-    workers = n_jobs if reps > chunk else 1
-    chunks = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    # results come in order: chunks are merged as they come and then forgotten
+    chunks = workers.run(_tallies, tasks, n_jobs=n_jobs, dask=dask)
     with tqdm(total=reps, unit="replicate", disable=not shown) as bar:
-        tallies = _merge(chunks, bar)
+        tallies = _merge((chunk for _, chunk in chunks), bar)
     most = max(int(steady.lost.max()) for steady, _ in tallies.values())
     if most:
         text = f"{most} of {reps} replicates have a sample without a fit and are left out"
@@ -362,14 +360,72 @@ def _merge(chunks: Iterable[Tallies], bar: tqdm[Any]) -> Tallies:
     return total
 
 
-def _chunk(*arguments: Any) -> Tallies:
-    """Simulate one chunk of replicates, with the arguments of `_replicates`."""
-    # how a sum is split depends on the number of threads, which workers have fewer of
-    with threadpool_limits(1, "blas"):
-        return _replicates(*arguments)
+def chunk_sizes(model: Model, loop: Loop, steps: int, reps: int) -> list[int]:
+    """Return the numbers of replicates that are simulated together.
+
+    Parameters
+    ----------
+    model : Model
+    loop : Loop
+    steps, reps : int
+        As for `simulate`.
+
+    Returns
+    -------
+    list of int
+        Their sum is `reps`; chunk i has the seed ``SeedSequence(seed, spawn_key=(i,))``.
+    """
+    weights = 1 if loop.grid is None else loop.grid.size
+    most = max(1, model.cells(loop.rows(steps)) // weights)
+    return [min(most, reps - start) for start in range(0, reps, most)]
 
 
-def _replicates(
+def chunk_errors(
+    model: Model,
+    loop: Loop,
+    metrics: Mapping[str, str | Metric],
+    *,
+    times: Collection[int],
+    seed: int,
+    chunk: int,
+    reps: int,
+) -> Iterator[tuple[int, dict[str, Array]]]:
+    """Run one chunk of replicates and yield their errors, generation by generation.
+
+    Parameters
+    ----------
+    model : Model
+    loop : Loop
+    metrics : mapping of str to str or callable
+        Names of errors, and which metric of the model, or which function of a batch of fits.
+    times : collection of int
+        Generations whose errors are wanted; the last is the last that is run.
+    seed : int
+        As for `simulate`.
+    chunk, reps : int
+        Which chunk, and how many replicates it has: one of `chunk_sizes`.
+
+    Yields
+    ------
+    t : int
+        One of `times`, in their order.
+    errors : dict of str to ndarray, shape (weights, reps)
+        NaN for a replicate that is lost.
+    """
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(chunk,))))
+    every = (1 if loop.grid is None else loop.grid.size, reps)
+    with workers.one_thread:
+        for t, fit in enumerate(_generations(model, loop, max(times), reps, rng)):
+            if t not in times:
+                continue
+            values = {
+                name: model.error(fit, error) if isinstance(error, str) else error(fit)
+                for name, error in metrics.items()
+            }
+            yield t, {name: np.broadcast_to(value, every) for name, value in values.items()}
+
+
+def _tallies(
     model: Model,
     loop: Loop,
     steps: int,
@@ -379,21 +435,19 @@ def _replicates(
     chunk: int,
     reps: int,
 ) -> Tallies:
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(chunk,))))
-    every = (1 if loop.grid is None else loop.grid.size, reps)
+    """Summarise one chunk."""
     paths: dict[str, list[_Tally]] = {metric: [] for metric in metrics}
-    steady = {metric: np.zeros(every) for metric in metrics}
-    for t, fit in enumerate(_generations(model, loop, steps, reps, rng)):
-        for metric, error in metrics.items():
-            values = model.error(fit, error) if isinstance(error, str) else error(fit)
-            paths[metric].append(_Tally.of(np.broadcast_to(values, every)))
+    steady: dict[str, Any] = dict.fromkeys(metrics, 0.0)
+    times = range(steps + 1)
+    for t, errors in chunk_errors(
+        model, loop, metrics, times=times, seed=seed, chunk=chunk, reps=reps
+    ):
+        for metric, values in errors.items():
+            paths[metric].append(_Tally.of(values))
             if t >= burn_in:
-                steady[metric] += values
+                steady[metric] = steady[metric] + values
     return {
-        metric: (
-            _Tally.of(steady[metric] / (steps - burn_in + 1)),
-            _Tally.stack(path),
-        )
+        metric: (_Tally.of(steady[metric] / (steps - burn_in + 1)), _Tally.stack(path))
         for metric, path in paths.items()
     }
 
@@ -467,7 +521,7 @@ def chains(model: Model, loop: Loop, *, steps: int, reps: int = 1, seed: int = 1
 
 
 def _one_threaded(fits: Iterator[Any]) -> Iterator[Any]:
-    """Compute each item as `_chunk` does: with one thread, and so the same bits everywhere."""
+    """Compute each item as `chunk_errors` does: with one thread, and the same bits everywhere."""
     controller = ThreadpoolController()
     while True:
         with controller.limit(limits=1, user_api="blas"):

@@ -18,6 +18,13 @@ from lib.charts.explorers import (
     size_explorer,
     weight_explorer,
 )
+from lib.charts.figures import (
+    collapse_figure,
+    flood_figure,
+    gain_figure,
+    survival_figure,
+    weight_figure,
+)
 from lib.charts.simulations import (
     bars,
     coupled_paths,
@@ -39,11 +46,14 @@ __all__ = [
     "REAL",
     "SYNTHETIC",
     "bars",
+    "collapse_figure",
     "contraction_explorer",
     "coupled_paths",
     "covariance_explorer",
     "curves",
+    "flood_figure",
     "frequency_explorer",
+    "gain_figure",
     "generation_explorer",
     "loops_explorer",
     "loss_explorer",
@@ -56,8 +66,10 @@ __all__ = [
     "resampling_explorer",
     "simulated_paths",
     "size_explorer",
+    "survival_figure",
     "theme",
     "theory_and_simulation",
     "tree_diagram",
     "weight_explorer",
+    "weight_figure",
 ]

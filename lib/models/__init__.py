@@ -8,6 +8,7 @@ from lib.models.glm import LogisticRegression, PoissonRegression
 from lib.models.kernel import KernelDensity, NormalMixture
 from lib.models.linear import LinearRegression
 from lib.models.population import CountedPopulation, PopulationRegression
+from lib.models.scaled_start import ScaledStart
 from lib.models.tree import ChowLiuTree, FixedTree
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "PoissonRegression",
     "PopulationRegression",
     "ResampledCategorical",
+    "ScaledStart",
 ]
