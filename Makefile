@@ -14,7 +14,7 @@ PAGES := _config.yml _toc.yml $(shell find book _ext _static -type f ! -name '*.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks lint check bench verify reproduce clean
+.PHONY: help book test notebooks lint check bench scaling verify reproduce clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -45,6 +45,9 @@ check: lint  ## style and types
 
 bench: $(INSTALLED)  ## measure the speed against the stated baselines
 	$(BIN)/python benchmarks/run.py
+
+scaling: $(INSTALLED)  ## measure how the cost grows, for the page At scale
+	$(BIN)/python benchmarks/scaling.py
 
 verify: $(INSTALLED)  ## re-execute every claim with a seed of your own: make verify SEED=7
 	$(BIN)/python -m lib verify --seed $(SEED)

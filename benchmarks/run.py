@@ -56,11 +56,15 @@ from lib.models import (
 )
 from lib.models import _triangular as tri
 from lib.models.base import CELLS
+from lib.models.glm import draw_counts
+from lib.simulate import chains
 
 WEIGHTS = np.arange(0.20, 0.79, 0.02)
-AUTHORS_GAUSSIAN = 33.0  # ms: the published program, on a machine like ours
+AUTHORS_DATA = 22.0  # ms: the published program draws the rows, on a machine like ours
+AUTHORS_GAUSSIAN = 33.0  # ms, likewise
 AUTHORS_CDF = 248.0  # ms, likewise, on a grid of 50,000 points
 AUTHORS_REGRESSION = {"linear": 10.0, "logistic": 260.0, "Poisson": 221.0}  # ms, likewise
+ASKED, AIMED = 6.0, 4.0  # ms: what all six errors of Scenario 2 may take
 
 
 def measure(run: Callable[[], object], cells: int, *, times: int = 7) -> tuple[float, float, float]:
@@ -162,48 +166,39 @@ def linear_floor(n: int, steps: int, reps: int, dim: int) -> Callable[[], object
     return run
 
 
-def logistic_floor(n: int, steps: int, reps: int, dim: int) -> Callable[[], object]:
+def logistic_floor(loop: FreshReal, steps: int, reps: int, dim: int) -> Callable[[], object]:
     """Return a run that draws covariates, and what decides a label, and nothing else."""
 
     def run() -> None:
         rng = np.random.default_rng(1)
-        x = np.empty((reps, dim, n))
         for _ in range(steps):
-            for draw in (rng.random, rng.logistic):  # real rows, and synthetic ones
-                rng.standard_normal(out=x)
-                draw(size=(reps, 1, n))
+            for rows in (loop.n, loop.m):
+                rng.standard_normal(reps * dim * rows)
+                rng.random((reps, 1, rows))
 
     return run
 
 
-def poisson_floor(model: PoissonRegression, n: int, steps: int, reps: int) -> Callable[[], object]:
+def poisson_floor(
+    model: PoissonRegression, loop: FreshReal, steps: int, reps: int
+) -> Callable[[], object]:
     """Return a run that draws covariates and counts and nothing else.
 
     What a count costs depends on its mean: means are those of a generation, prepared beforehand.
     """
+    *_, fit = chains(model, loop, steps=10, reps=reps)
     rng = np.random.default_rng(2)
-    real = np.exp(model.theta @ rng.standard_normal((reps, model.dim, n)))[:, None]
-    size = (WEIGHTS.size, reps)
-    loop = FreshReal(n=n, m=n, w=WEIGHTS)
-    sample = model.draw(n, (1, reps), rng)
-    for _ in range(10):
-        parts = [
-            (model.draw(n, (1, reps), rng), WEIGHTS[:, None]),
-            (model.synthesize(model.fit(sample), loop.m, size, rng), 1 - WEIGHTS[:, None]),
-        ]
-        sample = model.mix(parts)
-    x = rng.standard_normal((reps, model.dim, n))
-    mean = np.exp(model.fit(sample).swapaxes(0, 1) @ x)
-    shared = mean.min(axis=1, keepdims=True)
-    own = mean - shared
+    means = [
+        np.exp(theta @ rng.standard_normal((reps, model.dim, rows)))
+        for theta, rows in ((model.theta[None], loop.n), (fit.swapaxes(0, 1), loop.m))
+    ]
 
     def run() -> None:
         rng = np.random.default_rng(1)
         for _ in range(steps):
-            for means in ((real,), (own, shared)):
-                rng.standard_normal(out=x)
-                for each in means:
-                    rng.poisson(each)
+            for mean in means:
+                rng.standard_normal(reps * model.dim * mean.shape[-1])
+                draw_counts(mean, rng)
 
     return run
 
@@ -256,15 +251,15 @@ def bench_gaussian() -> None:
 def bench_regression() -> None:
     """Scenario 2 for the regressions: n = m = 100, p = 2, T = 200, 30 weights."""
     n, steps, few = 100, 200, 10
+    loop = FreshReal(n=n, m=n, w=WEIGHTS)
     poisson = PoissonRegression([1, 1])
     models: dict[str, tuple[Any, Callable[[int], Callable[[], object]]]] = {
         "linear": (LinearRegression([1, 1]), lambda reps: linear_floor(n, steps, reps, 2)),
-        "logistic": (LogisticRegression([1, 1]), lambda reps: logistic_floor(n, steps, reps, 2)),
-        "Poisson": (poisson, lambda reps: poisson_floor(poisson, n, steps, reps)),
+        "logistic": (LogisticRegression([1, 1]), lambda reps: logistic_floor(loop, steps, reps, 2)),
+        "Poisson": (poisson, lambda reps: poisson_floor(poisson, loop, steps, reps)),
     }
     for name, (model, floor) in models.items():
         print(f"\nScenario 2, {name} regression: n = m = {n}, p = 2, T = {steps}, 30 weights")
-        loop = FreshReal(n=n, m=n, w=WEIGHTS)
         reps = model.cells(loop.rows(steps)) // WEIGHTS.size
         cells = reps * WEIGHTS.size
         least = measure(floor(reps), cells, times=3)
@@ -283,14 +278,15 @@ def bench_regression() -> None:
         show("a loop that calls statsmodels", (middle, low, high), note)
 
 
-def cdf_floor(n: int, steps: int, reps: int) -> Callable[[], object]:
+def cdf_floor(loop: FreshReal, steps: int, reps: int) -> Callable[[], object]:
     """Return a run that draws uniform variables, one a row, and nothing else."""
+    weights = np.size(loop.w)
 
     def run() -> None:
         rng = np.random.default_rng(1)
         for _ in range(steps):
-            rng.random((1, reps, n))
-            rng.random((WEIGHTS.size, reps, n))
+            rng.random((1, reps, loop.n))
+            rng.random((weights, reps, loop.m))
 
     return run
 
@@ -317,7 +313,7 @@ def bench_cdf() -> None:
     reps = model.cells(loop.rows(steps)) // WEIGHTS.size
     cells = reps * WEIGHTS.size
     print(f"\nScenario 2, distribution function: n = m = {n}, T = {steps}, 30 weights")
-    floor = measure(cdf_floor(n, steps, reps), cells)
+    floor = measure(cdf_floor(loop, steps, reps), cells)
     show("floor: the random numbers alone", floor)
     figures = measure(ours(model, loop, steps=steps, reps=reps), cells)
     faster = AUTHORS_CDF / figures[0]
@@ -330,6 +326,73 @@ def bench_cdf() -> None:
 
     other = measure(plain, 3, times=3)
     show("a loop with a grid of 50,000 points", other, f"loop / ours {other[0] / figures[0]:,.0f}")
+
+
+def bench_six_errors() -> None:
+    """Scenario 2, all six errors: n = m = 100, p = 2, t = 1, ..., 199, 30 weights."""
+    n, steps = 100, 199
+    loop, one = FreshReal(n=n, m=n, w=WEIGHTS), [1.0, 1.0]
+    poisson = PoissonRegression(one)
+    rows: dict[str, tuple[Model, Callable[[int], Callable[[], object]], float]] = {
+        "mean and covariance": (
+            Gaussian([0, 0], [[1, 0], [0, 1]]),
+            lambda reps: gaussian_floor(n, steps, reps, 2),
+            AUTHORS_GAUSSIAN,
+        ),
+        "linear regression": (
+            LinearRegression(one),
+            lambda reps: linear_floor(n, steps, reps, 2),
+            AUTHORS_REGRESSION["linear"],
+        ),
+        "logistic regression": (
+            LogisticRegression(one),
+            lambda reps: logistic_floor(loop, steps, reps, 2),
+            AUTHORS_REGRESSION["logistic"],
+        ),
+        "Poisson regression": (
+            poisson,
+            lambda reps: poisson_floor(poisson, loop, steps, reps),
+            AUTHORS_REGRESSION["Poisson"],
+        ),
+        "distribution function": (
+            EmpiricalCDF(),
+            lambda reps: cdf_floor(loop, steps, reps),
+            AUTHORS_CDF,
+        ),
+    }
+    print(f"\nScenario 2, all six errors: n = m = {n}, p = 2, t = 1, ..., {steps}, 30 weights")
+    total, total_authors = np.zeros(3), AUTHORS_DATA
+    for name, (model, floor, authors) in rows.items():
+        reps = max(1, model.cells(loop.rows(steps)) // WEIGHTS.size)
+        cells = reps * WEIGHTS.size
+        least = measure(floor(reps), cells, times=5)[0]
+        figures = measure(ours(model, loop, steps=steps, reps=reps), cells, times=5)
+        note = f"{figures[0] / least:.1f} x floor {least:.4f}, authors {authors:.0f}"
+        show(name, figures, note)
+        total, total_authors = total + figures, total_authors + authors
+    show("drawing the rows", (0, 0, 0), f"in the figures above, authors {AUTHORS_DATA:.0f}")
+    note = f"asked {ASKED:.0f}, aimed at {AIMED:.0f}, authors {total_authors:.0f}"
+    show("all together", (total[0], total[1], total[2]), note)
+
+
+def bench_scenario_3() -> None:
+    """Scenario 3 where it costs most: n = 100, m = 10,000, p = 2, t = 1, ..., 199, two weights."""
+    n, m, steps = 100, 10_000, 199
+    k = n / m
+    loop = FreshReal(n=n, m=m, w=[k / (k + 1), ((k * k + 4 * k) ** 0.5 - k) / 2])
+    logistic, poisson = LogisticRegression([1, 1]), PoissonRegression([1, 1])
+    rows: dict[str, tuple[Model, Callable[[int], Callable[[], object]]]] = {
+        "logistic regression": (logistic, lambda reps: logistic_floor(loop, steps, reps, 2)),
+        "Poisson regression": (poisson, lambda reps: poisson_floor(poisson, loop, steps, reps)),
+        "distribution function": (EmpiricalCDF(), lambda reps: cdf_floor(loop, steps, reps)),
+    }
+    print(f"\nScenario 3: n = {n}, m = {m:,}, p = 2, t = 1, ..., {steps}, naive and best weight")
+    for name, (model, floor) in rows.items():
+        reps = max(1, model.cells(loop.rows(steps)) // 2)
+        least = measure(floor(reps), 2 * reps, times=3)[0]
+        figures = measure(ours(model, loop, steps=steps, reps=reps), 2 * reps, times=3)
+        row = figures[0] * 1e6 / (steps * m)
+        show(name, figures, f"{figures[0] / least:.1f} x floor {least:.1f}, {row:.0f} ns a row")
 
 
 def bench_kernel() -> None:
@@ -463,6 +526,8 @@ if __name__ == "__main__":
     bench_gaussian()
     bench_regression()
     bench_cdf()
+    bench_six_errors()
+    bench_scenario_3()
     bench_kernel()
     bench_columns()
     bench_income()

@@ -18,7 +18,7 @@ from lib.data import adult_counts
 from lib.loops import FreshReal
 from lib.models import LinearRegression
 from lib.models.kernel import bandwidth_rule
-from lib.weights import error_ratio, optimal_weight
+from lib.weights import error_ratio, gain_over_naive, optimal_weight
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,14 @@ def _small_design() -> float:
         return float(model.theory(FreshReal(n=10, m=10, w=w))["theta"].limit())
 
     return float(minimize_scalar(limit, bounds=(0.4, 0.95), method="bounded").x)
+
+
+GOLDEN = optimal_weight(1)
+
+
+def _curvature(k: float) -> float:
+    w = optimal_weight(k)
+    return float((1 + k + w) / (w**2 * (2 - w)))
 
 
 def _golden_cost(rho: float, k: float) -> float:
@@ -237,6 +245,45 @@ EXERCISES: Mapping[str, Number | Formula] = {
             ),
         },
     ),
+    "collapse-replicates": Number(
+        lambda: ((1 + 2 / 19) ** 100 - 1) / 0.1**2,
+        slips={
+            "the first fit is a factor too": lambda: ((1 + 2 / 19) ** 99 - 1) / 0.1**2,
+            "20 rows have 19 degrees of freedom": lambda: ((1 + 2 / 20) ** 100 - 1) / 0.1**2,
+            "the standard error falls with the root of the replicates": lambda: (
+                ((1 + 2 / 19) ** 100 - 1) / 0.1
+            ),
+        },
+    ),
+    "collapse-start": Formula(
+        lambda n, p, s, t: p / (n - p - 1) * (1 / s**2 + t),
+        ((100, 4, 0.5, 0), (30, 2, 1, 7), (50, 10, 2, 100)),
+    ),
+    "golden-flat": Number(
+        lambda: (2 * (1 + 1 + GOLDEN) / (GOLDEN**2 * (2 - GOLDEN)) / 2) * 0.05**2,
+        tolerance=0.05,
+        slips={
+            "half of the second derivative": lambda: (
+                2 * (1 + 1 + GOLDEN) / (GOLDEN**2 * (2 - GOLDEN)) * 0.05**2
+            ),
+            "relative to the error at the minimum": lambda: (
+                (1 + 1 + GOLDEN) / (GOLDEN * (2 - GOLDEN)) * 0.05**2
+            ),
+        },
+    ),
+    "golden-curvature": Formula(
+        _curvature,
+        ((1,), (0.2,), (3,)),
+    ),
+    "flood-gain": Number(
+        lambda: gain_over_naive(1 / 50),
+        slips={
+            "that is for k = 1": lambda: gain_over_naive(1),
+            "that is the leading term; the question is exact": lambda: 50**0.5 / 2,
+            "k is real over synthetic": lambda: gain_over_naive(50),
+        },
+    ),
+    "flood-rows": Formula(lambda x: x**2 - x, ((2,), (5,), (10,))),
     "adult-missing": Number(
         _rare_category_missing,
         slips={"that is the chance of seeing it": lambda: 1 - _rare_category_missing()},

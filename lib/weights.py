@@ -55,6 +55,11 @@ def _break_even_weight(k: Any) -> Any:
     return k / (k + 2)
 
 
+def _gain_over_naive(k: Any) -> Any:
+    # 1/w* = (1 + sqrt(1 + 4/k)) / 2, as w*^2 + k w* - k = 0
+    return (k + 1) / (k + 2) * (1 + (1 + 4 / k) ** 0.5) / 2
+
+
 def _error_at(t: Any, w: Any, k: Any, start: Any = 1.0) -> Any:
     limit = _error_ratio(w, k)
     return limit + _kept(w) ** t * (start - limit)
@@ -240,6 +245,37 @@ def break_even_weight(k: ArrayLike) -> Any:
     0.5
     """
     return _plain(_break_even_weight(_validate.positive("k", k)))
+
+
+def gain_over_naive(k: ArrayLike) -> Any:
+    r"""How many times the error of naive mixing is that of the best weight, in the long run.
+
+    .. math:: \frac{k+1}{(k+2)\,w^*(k)}
+
+    It falls in k, from infinity to 1, and is :math:`1/(2\sqrt k) + 1/4 + O(\sqrt k)` for small k:
+    however many synthetic rows there are, naive mixing halves the error at best.
+
+    Parameters
+    ----------
+    k : array_like
+        Ratio n/m of real to synthetic rows, positive.
+
+    Returns
+    -------
+    float or ndarray
+
+    Raises
+    ------
+    ValueError
+        If `k` is not finite and positive.
+
+    Examples
+    --------
+    >>> from lib.weights import gain_over_naive
+    >>> round(gain_over_naive(1), 4), round(gain_over_naive(0.01), 4)
+    (1.0787, 5.2824)
+    """
+    return _plain(_gain_over_naive(_validate.positive("k", k)))
 
 
 def half_life(w: ArrayLike) -> Any:

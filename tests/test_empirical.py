@@ -551,6 +551,46 @@ def test_rows_are_drawn_with_their_weights(name: str) -> None:
         assert stats.binomtest(int(same), 400 * 49, (share**2).sum()).pvalue > P_VALUE
 
 
+@pytest.mark.parametrize("name", ROWS)
+def test_many_rows_are_drawn_in_order_with_their_weights(name: str) -> None:
+    rows, m, reps = ROWS[name], _rows.MERGED + 1, 1000
+    weights = max(b.weight.shape[0] for b in rows)
+    drawn = _rows.resample(rows, m, (weights, reps), np.random.default_rng(13))
+    assert (np.diff(drawn, axis=-1) >= 0).all()
+    for i in range(weights):
+        share = np.concatenate(
+            [np.full(b.size, b.weight[min(i, len(b.weight) - 1), 0] / b.size) for b in rows]
+        )
+        counts = (drawn[i][..., None] == np.arange(share.size)).sum(axis=1)
+        assert counts[:, share == 0].sum() == 0
+        kept = share > 0
+        if kept.sum() > 1:
+            expected = share[kept] * m
+            assert stats.chisquare(counts[:, kept].sum(axis=0), expected * reps).pvalue > P_VALUE
+            # each sample's counts are multinomial: independent draws, whatever their order
+            squares = ((counts[:, kept] - expected) ** 2 / expected).sum(axis=1)
+            ends = stats.chi2.ppf([0.25, 0.5, 0.75], kept.sum() - 1)
+            seen = np.bincount(np.searchsorted(ends, squares), minlength=4)
+            if kept.sum() > 3:  # of fewer the statistic takes few values
+                assert stats.chisquare(seen).pvalue > P_VALUE
+
+
+@pytest.mark.parametrize("m", [_rows.MERGED - 50, _rows.MERGED, _rows.MERGED + 1, 3000])
+def test_errors_of_many_rows_are_those_of_each_sample(m: int) -> None:
+    rng, w = np.random.default_rng(14), np.array([[0.1], [0.7]])
+    fit = UNIFORM.draw(100, (1, 3), rng)
+    for _ in range(3):
+        synthetic = UNIFORM.synthesize(fit, m, (2, 3), rng)
+        fit = UNIFORM.mix([(UNIFORM.draw(100, (1, 3), rng), w), (synthetic, 1 - w)])
+    errors = UNIFORM.error(fit, "cdf")
+    for i in range(2):
+        for r in range(3):
+            u = np.concatenate([b.values[min(i, len(b.values) - 1), r] for b in fit])
+            each = np.concatenate([np.full(b.size, b.weight[i, 0] / b.size) for b in fit])
+            plain = each @ (1 - np.maximum(u[:, None], u)) @ each - each @ (1 - u**2) + 1 / 3
+            assert errors[i, r] == pytest.approx(plain, abs=1e-12)
+
+
 def test_rows_are_drawn_from_their_own_sample() -> None:
     values = np.arange(2 * 3 * 4.0).reshape(2, 3, 4)  # 2 weights, 3 replicates, 4 rows
     real = 100 + np.arange(3 * 2.0).reshape(1, 3, 2)

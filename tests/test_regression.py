@@ -28,6 +28,7 @@ from lib.models import LinearRegression, LogisticRegression, Model, PoissonRegre
 from lib.models import _triangular as tri
 from lib.models._design import GaussianDesign
 from lib.models._irls import BINOMIAL, POISSON
+from lib.models.glm import draw_counts
 from lib.models.linearized import LinearChain, Linearized
 from lib.multilevel import settled_error
 from lib.simulate import LostReplicatesWarning, Simulation, simulate
@@ -48,7 +49,45 @@ def full(packed: np.ndarray, dim: int) -> np.ndarray:
     return np.asarray(tri.unpack(packed, dim))
 
 
-# --- covariates ----------------------------------------------------------------------------------
+# --- covariates and labels -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "means",
+    [
+        [0.0, 0.03, 0.4],
+        [2.7, 3.9, 3.2],
+        [1.0],
+        [1 / 16, 1 / 8, 15.99],
+        [15.9, 16.0, 17.0],
+        [0.5, 40.0, 20.0],
+    ],
+    ids=str,
+)
+def test_counts_of_every_weight_are_poisson(means: list[float]) -> None:
+    reps, rows = 20, 10_000
+    mean = np.broadcast_to(np.array(means)[:, None], (reps, len(means), rows))
+    counts = draw_counts(mean, np.random.default_rng(2))
+    for one, drawn in zip(means, counts.swapaxes(0, 1), strict=True):
+        edges = np.unique(stats.poisson.ppf(np.linspace(0.001, 0.999, 40), one))
+        below = np.array([(drawn <= edge).sum() for edge in edges])
+        share = np.diff(stats.poisson.cdf(edges, one), prepend=0, append=1)
+        seen = np.diff(below, prepend=0, append=drawn.size)
+        if one == 0:
+            assert not drawn.any()
+            continue
+        assert stats.chisquare(seen, share * drawn.size).pvalue > P_VALUE
+    # rows do not know of each other
+    apart = counts[:, -1] - means[-1]
+    assert abs((apart[:, 1:] * apart[:, :-1]).mean()) < Z * means[-1] / (reps * rows) ** 0.5
+
+
+def test_each_row_has_counts_of_its_own_means() -> None:
+    # means far apart, so that counts in a wrong place would be seen
+    mean = np.array([0.0, 3.0, 1e3, 1e6]) * np.array([1.0, 4.0])[None, :, None]
+    mean = np.concatenate([mean, mean[..., ::-1]])
+    counts = draw_counts(mean, np.random.default_rng(3))
+    assert (abs(counts - mean) <= 6 * np.sqrt(mean)).all()
 
 
 @pytest.mark.parametrize("intercept", [False, True])

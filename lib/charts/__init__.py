@@ -22,6 +22,7 @@ from lib.charts.figures import (
     collapse_figure,
     flood_figure,
     gain_figure,
+    growth_chart,
     survival_figure,
     weight_figure,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "frequency_explorer",
     "gain_figure",
     "generation_explorer",
+    "growth_chart",
     "loops_explorer",
     "loss_explorer",
     "mean_explorer",

@@ -248,3 +248,41 @@ def _simulated(points: pd.DataFrame, across: Any, up: Any, colour: Any, series: 
         base.mark_rule(strokeWidth=1.5).encode(across, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
         base.mark_point(filled=True, size=34, opacity=1).encode(across, up, colour, tooltip=tip),
     ]
+
+
+def growth_chart(frame: pd.DataFrame, *, description: str) -> Any:
+    """Draw how the time grows in one size at a time, with a choice of the size.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns model, factor, size and seconds.
+    description : str
+        The text alternative.
+
+    Returns
+    -------
+    altair.Chart
+    """
+    names = list(dict.fromkeys(frame["model"]))
+    factors = list(dict.fromkeys(frame["factor"]))
+    bind = alt.binding_radio(options=factors, name="what grows ")
+    choice = alt.param(name="grows", value=factors[0], bind=bind)
+    colours = [REAL, SYNTHETIC, GOLD, GREY, "#8a4fb0"]
+    chart = (
+        alt.Chart(frame.rename(columns={"model": "series"}))
+        .transform_filter("datum.factor == grows")
+        .mark_line(strokeWidth=2.5, point=True)
+        .encode(
+            alt.X("size:Q").title("size").scale(type="log", nice=False),
+            alt.Y("seconds:Q").title("seconds of one core").scale(type="log", nice=False),
+            _colour(names, colours[: len(names)]),
+            alt.StrokeDash("series:N").scale(
+                domain=names,
+                range=[[1, 0], [6, 3], [2, 2], [10, 3, 2, 3], [12, 4]][: len(names)],
+            ),
+            tooltip=["series:N", "size:Q", alt.Tooltip("seconds:Q", format=".3g")],
+        )
+        .add_params(choice)
+    )
+    return _finish(chart, description)

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from lib.claims.base import Claim, Experiment, ExtrapolatedExperiment, LargeSampleExperiment
+from lib.claims.base import (
+    Claim,
+    Experiment,
+    ExtrapolatedExperiment,
+    GainExperiment,
+    LargeSampleExperiment,
+)
+from lib.claims.flood import flood_claims
 from lib.claims.frequencies import frequency_claims
 from lib.claims.gaussian import covariance_claims, mean_claims
 from lib.claims.nonparametric import cdf_claims, kernel_claims, loss_claims
@@ -21,6 +28,7 @@ __all__ = [
     "Claim",
     "Experiment",
     "ExtrapolatedExperiment",
+    "GainExperiment",
     "LargeSampleExperiment",
     "claim",
     "claims",
@@ -39,6 +47,7 @@ def claims() -> Mapping[str, Claim]:
         *cdf_claims(),
         *loss_claims(),
         *kernel_claims(),
+        *flood_claims(),
         *frequency_claims(),
         *population_claims(),
         *tree_claims(),

@@ -33,6 +33,8 @@ class Experiment:
         The generation at which the error is taken; without it, the average over the last half.
     unit : float, optional
         The estimate is divided by it.
+    burn_in : int, optional
+        First generation of the average, if it is not half of `steps`.
     """
 
     model: Model
@@ -41,6 +43,7 @@ class Experiment:
     steps: int
     t: int | None = None
     unit: float = 1.0
+    burn_in: int | None = None
 
     def run(self, *, seed: int, reps: int, n_jobs: int) -> Estimate:
         """Simulate.
@@ -61,13 +64,17 @@ class Experiment:
             steps=self.steps,
             reps=reps,
             seed=seed,
-            burn_in=self.steps // 2,
+            burn_in=self._first,
             n_jobs=n_jobs,
             metrics={"error": self._measure},
             progress=False,
         )
         value, error, count, lost = result.estimate("error", t=self.t)
         return Estimate(value / self.unit, error / abs(self.unit), count, lost)
+
+    @property
+    def _first(self) -> int:
+        return self.steps // 2 if self.burn_in is None else self.burn_in
 
     def _measure(self, fit: Any) -> np.ndarray:
         return self.metric(fit) if callable(self.metric) else self.model.error(fit, self.metric)
@@ -77,7 +84,7 @@ class Experiment:
         if callable(self.metric):
             raise TypeError("an experiment with a metric of its own has no theory")
         path = self.model.theory(self.loop)[self.metric].path(self.steps)
-        value = path[self.steps // 2 :].mean() if self.t is None else path[self.t]
+        value = path[self._first :].mean() if self.t is None else path[self.t]
         return float(value) / self.unit
 
 
@@ -195,6 +202,54 @@ class LargeSampleExperiment:
 
 
 @dataclass(frozen=True)
+class GainExperiment:
+    """How many times larger one error is than another, each simulated on its own.
+
+    Parameters
+    ----------
+    worse, better : Experiment or LargeSampleExperiment
+        Their errors are divided, so that their unit must be the same.
+    """
+
+    worse: Experiment | LargeSampleExperiment
+    better: Experiment | LargeSampleExperiment
+
+    @property
+    def metric(self) -> str | Callable[[Any], np.ndarray]:
+        """The metric of both."""
+        return self.better.metric
+
+    def run(self, *, seed: int, reps: int, n_jobs: int) -> Estimate:
+        """Simulate.
+
+        Parameters
+        ----------
+        seed, n_jobs : int
+            As for `lib.simulate`.
+        reps : int
+            Replicates of each error.
+
+        Returns
+        -------
+        Estimate
+            The standard error is that of the delta method.
+        """
+        seeds = np.random.SeedSequence(seed).generate_state(2).tolist()
+        worse = self.worse.run(seed=seeds[0], reps=reps, n_jobs=n_jobs)
+        better = self.better.run(seed=seeds[1], reps=reps, n_jobs=n_jobs)
+        value = worse.value / better.value
+        relative = np.hypot(
+            worse.standard_error / worse.value, better.standard_error / better.value
+        )
+        lost = worse.lost + better.lost
+        return Estimate(value, float(value * relative), min(worse.reps, better.reps), lost)
+
+    def theory(self) -> float:
+        """Return what the model's own recursions say of this number."""
+        return self.worse.theory() / self.better.theory()
+
+
+@dataclass(frozen=True)
 class Claim:
     """A theorem, with a number that it predicts and the experiment that can refute it.
 
@@ -210,7 +265,7 @@ class Claim:
         Label of the theorem in the book, and the page it stands on.
     predicted : callable
         Returns the predicted number.
-    experiment : Experiment, ExtrapolatedExperiment or LargeSampleExperiment
+    experiment : Experiment, ExtrapolatedExperiment, LargeSampleExperiment or GainExperiment
         How the number is simulated.
     reps : int
         Replicates that make the check fine enough for its resolution.
@@ -226,7 +281,7 @@ class Claim:
     theorem: str
     page: str
     predicted: Callable[[], float]
-    experiment: Experiment | ExtrapolatedExperiment | LargeSampleExperiment
+    experiment: Experiment | ExtrapolatedExperiment | LargeSampleExperiment | GainExperiment
     reps: int
     wrong: Mapping[str, Callable[[], float]] = field(default_factory=dict)
     resolution: float = 0.02

@@ -6,9 +6,9 @@ replicate and every weight of the grid takes its steps at once and converges on 
 
 Three things make it fast. Covariates are shared by all weights of a replicate, so that gradients
 and Hessians are products of matrices. The first step linearises each part of a sample at the
-parameter from which its labels were drawn, which is near the fit, and once for all weights and
-generations. And the steps that only lead to the neighbourhood are taken in single precision; the
-last one is not.
+parameter from which its labels were drawn, which is near the fit, and where their means are known.
+And the steps that only lead to the neighbourhood are taken in single precision; the last one is
+not.
 """
 
 from __future__ import annotations
@@ -77,8 +77,9 @@ class Family:
 
 def _logistic(predictor: Array) -> Array:
     # scipy's expit does the same more slowly
+    mean: Array = np.negative(predictor)
     with np.errstate(over="ignore"):  # 1 / (1 + inf) is the right 0
-        mean = np.exp(-predictor)
+        np.exp(mean, out=mean)
         mean += 1
         return np.divide(1, mean, out=mean)
 
@@ -88,11 +89,17 @@ def _exponential(predictor: Array) -> Array:
         return np.exp(predictor)
 
 
+def _bernoulli(mean: Array) -> Array:
+    variance: Array = np.subtract(1, mean)
+    variance *= mean
+    return variance
+
+
 BINOMIAL = Family(
     "binomial",
     cumulant=lambda predictor: np.logaddexp(0, predictor),
     mean=_logistic,
-    variance=lambda mean: mean - mean * mean,
+    variance=_bernoulli,
     binary=True,
 )
 POISSON = Family(
@@ -140,18 +147,21 @@ class Part:
     information: Array
 
     @classmethod
-    def of(cls, family: Family, x: Array, y: Array, centre: Array) -> Part:
-        """Summarise rows: exactly what the fit needs, roughly what only starts it."""
-        rows, columns = np.tril_indices(x.shape[-2])
-        products = np.empty((len(x), rows.size, x.shape[-1]))
-        for place, (i, j) in enumerate(zip(rows, columns, strict=True)):
-            np.multiply(x[:, i], x[:, j], out=products[:, place])
-        moment = y @ x.swapaxes(-1, -2) / x.shape[-1]
-        single: Any = x.astype(np.float32)
-        squares: Any = products.astype(np.float32)
-        mean: Any = family.mean(centre.astype(np.float32) @ single)
-        score = moment - mean @ single.swapaxes(-1, -2) / x.shape[-1]
-        information = family.variance(mean) @ squares.swapaxes(-1, -2) / x.shape[-1]
+    def of(
+        cls, family: Family, x: Array, y: Array, centre: Array, mean: Array | None = None
+    ) -> Part:
+        """Summarise rows, given their mean labels at the centre if these are known already."""
+        reps, dim, size = x.shape
+        products = np.empty((reps, dim * (dim + 1) // 2, size))
+        for i in range(dim):
+            for j in range(i + 1):
+                np.multiply(x[:, i], x[:, j], out=products[:, tri.entry(i, j)])
+        if mean is None:
+            mean = family.mean(centre @ x)
+        across = x.swapaxes(-1, -2)
+        moment = y @ across / size
+        score = moment - mean @ across / size
+        information = family.variance(mean) @ products.swapaxes(-1, -2) / size
         return cls(x, y, centre, np.ones((1, 1)), products, moment, score, information)
 
     def weighted(self, weight: Array) -> Part:
@@ -224,7 +234,7 @@ def maximise(family: Family, parts: Sequence[Part]) -> Array:
         *(p.centre.shape[:-1] for p in parts), *(p.weight.shape for p in parts)
     )
     # no linear predictor moves by more than this times |step|, summed over coordinates
-    extent = np.max([abs(p.x).max(axis=-1) for p in parts], axis=0)[:, None]
+    extent = np.max([(p.x.max(axis=-1), -p.x.min(axis=-1)) for p in parts], axis=(0, 1))[:, None]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         theta, lost = _start(parts, size, dim)
         objective = _Objective(family, parts, np.float32)
@@ -335,9 +345,9 @@ def _start(parts: Sequence[Part], size: tuple[int, ...], dim: int) -> tuple[Arra
     information: Any = 0.0
     target: Any = 0.0
     lost = np.zeros(size, dtype=bool)
+    square = [[tri.entry(max(i, j), min(i, j)) for j in range(dim)] for i in range(dim)]
     for p in parts:
-        rows = [_row(p.information, i, dim) for i in range(dim)]
-        pull = np.stack([(row * p.centre).sum(axis=-1) for row in rows], axis=-1)
+        pull = (p.information[..., square] @ p.centre[..., None])[..., 0]
         weight = p.weight[..., None]
         # a part without weight takes no part, whatever became of the chain that it comes from
         information = information + np.where(weight > 0, weight * p.information, 0)
@@ -347,11 +357,6 @@ def _start(parts: Sequence[Part], size: tuple[int, ...], dim: int) -> tuple[Arra
     hopeless = ~np.isfinite(theta).all(axis=-1)
     theta[hopeless] = 0.0
     return theta, lost
-
-
-def _row(packed: Array, i: int, dim: int) -> Array:
-    places = [tri.entry(max(i, j), min(i, j)) for j in range(dim)]
-    return packed[..., places]
 
 
 def _newton(gradient: Array, information: Array, dim: int) -> Array:

@@ -15,6 +15,9 @@ from lib._validate import Array
 VALUES = 200_000
 """Rows that are simulated together: arrays of 1.6 MB. Part of what a seed means."""
 
+MERGED = 600
+"""Up to so many rows NumPy sorts about as fast as it merges sorted blocks of them."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -81,14 +84,28 @@ def resample(rows: Rows, m: int, size: tuple[int, int], rng: np.random.Generator
     Returns
     -------
     ndarray, shape (weights, replicates, m)
+        If m > `MERGED` in the order of the rows they are drawn from, block by block.
     """
     values = _concatenate(rows, size)
-    place = _places(rows, rng.random((*size, m))).astype(np.intp)
+    uniform = rng.random((*size, m)) if m <= MERGED else _sorted_uniform(m, size, rng)
+    place = _places(rows, uniform).astype(np.intp)
     total = values.shape[-1]
     np.minimum(place, total - 1, out=place)  # a uniform just below 1 may round up
     # one flat `take` is faster than `take_along_axis`
     place += np.arange(0, size[0] * size[1] * total, total).reshape(*size, 1)
     return np.ascontiguousarray(values).ravel().take(place)
+
+
+def _sorted_uniform(m: int, size: tuple[int, int], rng: np.random.Generator) -> Array:
+    """Draw m uniform variables for each sample in order: sums of exponential ones, in their sum."""
+    sums = rng.standard_exponential((*size, m + 1))
+    np.cumsum(sums, axis=-1, out=sums)
+    return np.asarray(sums[..., :-1] / sums[..., -1:])
+
+
+def in_order(values: Array) -> Array:
+    """Sort along the last axis, fast if many values are sorted in a few blocks already."""
+    return np.sort(values, axis=-1, kind="stable" if values.shape[-1] > MERGED else None)
 
 
 def _places(rows: Rows, uniform: Array) -> Array:

@@ -14,7 +14,7 @@ from lib import _validate
 from lib._validate import Array
 from lib.loops import Loop
 from lib.models import _rows
-from lib.models._rows import Rows
+from lib.models._rows import Rows, in_order
 from lib.models.base import CELLS, Model
 from lib.models.categorical import Categorical
 from lib.recursion import SamplingNoise
@@ -238,7 +238,7 @@ class _Form(Protocol):
 
 
 class _Continuous:
-    """Rows as F(x), which are uniform."""
+    """Rows as F(x), which are uniform. Many are kept in order, which their children then are in."""
 
     spread = 1 / 6
 
@@ -249,7 +249,7 @@ class _Continuous:
         return _rows.cells(rows, CELLS)
 
     def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> Rows:
-        return _rows.one_block(rng.random((*size, n)))
+        return _rows.one_block(in_order(rng.random((*size, n))))
 
     def rows(self, values: Array) -> Rows:
         return _rows.one_block(np.asarray(self._distribution.cdf(values), dtype=float))
@@ -257,7 +257,8 @@ class _Continuous:
     def synthesize(
         self, fit: Rows, m: int, size: tuple[int, int], rng: np.random.Generator
     ) -> Rows:
-        return _rows.one_block(_rows.resample(fit, m, size, rng))
+        values = _rows.resample(fit, m, size, rng)
+        return _rows.one_block(in_order(values) if m > _rows.MERGED else values)
 
     def mix(self, parts: Sequence[tuple[Rows, Array]]) -> Rows:
         return _rows.mix(parts)
@@ -277,7 +278,7 @@ class _Continuous:
         statistic; for b != c it follows from that of both blocks in one sorted sample. Nothing
         cancels: errors of 1e-12 keep their digits.
         """
-        ordered = [np.sort(block.values, axis=-1) for block in fit]
+        ordered = [in_order(block.values) for block in fit]
         alone = [_cramer_von_mises(values) for values in ordered]
         total: Any = 0.0
         for i, one in enumerate(fit):
@@ -285,7 +286,7 @@ class _Continuous:
             for j in range(i):
                 other = fit[j]
                 n, m = one.size, other.size
-                both = _cramer_von_mises(np.sort(_joined(ordered[i], ordered[j]), axis=-1))
+                both = _cramer_von_mises(in_order(_joined(ordered[i], ordered[j])))
                 cross = ((n + m) ** 2 * both - n**2 * alone[i] - m**2 * alone[j]) / (2 * n * m)
                 total = total + 2 * one.weight * other.weight * cross
         return np.asarray(total)

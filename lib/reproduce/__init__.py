@@ -9,13 +9,15 @@ from lib.reproduce.published import (
     published_optima,
 )
 from lib.reproduce.running import Result, rerun
-from lib.reproduce.tables import optima, table
+from lib.reproduce.tables import TheoryCheck, against_theory, optima, table
 
 __all__ = [
     "Agreement",
     "Panel",
     "Result",
     "Run",
+    "TheoryCheck",
+    "against_theory",
     "agreement",
     "optima",
     "panels",

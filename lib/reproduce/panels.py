@@ -289,10 +289,10 @@ def _adult() -> list[Panel]:
     values = income[columns].to_numpy(dtype=float)
     mean = share @ values
     raw = RawCoefficients(logistic.target, mean, np.sqrt(share @ (values - mean) ** 2))
-    names: dict[str, Any] = {"theta": "theta", "kl": "kl", "raw": raw}
+    names: dict[str, Any] = {"theta": "theta", "raw": raw}
     digest = hashlib.sha256(np.ascontiguousarray(np.column_stack([x, share])).tobytes())
     run = Run("10-income", logistic, loop, 100, 1000, names, 81, source, digest.hexdigest()[:16])
-    panels.append(Panel(10, "d", "income", "theta", [run], ("kl", "raw")))
+    panels.append(Panel(10, "d", "income", "theta", [run], ("raw",)))
     return panels
 
 

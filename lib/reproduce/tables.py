@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
+from lib import _validate
 from lib._validate import Array
 from lib.models import Gaussian
 from lib.optimum import optimum
 from lib.provenance import version
 from lib.reproduce.panels import SCHEMES, Panel, Run
 from lib.reproduce.running import Result
+from lib.verify import ALPHA
 
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 """Of the replicates' errors in Figure 7."""
@@ -242,3 +245,49 @@ def optima(result: Result, *, confidence: float = 0.95) -> pd.DataFrame:
 
 def _lowest(weights: Array, curve: Array) -> float:
     return optimum(weights, np.repeat(curve[:, None], 20, axis=1)).w
+
+
+class TheoryCheck(NamedTuple):
+    """The point of a table that lies farthest from exact theory.
+
+    Attributes
+    ----------
+    z : float
+        Its distance, in standard errors.
+    critical : float
+        What the largest of so many distances exceeds by chance with probability alpha at most.
+    points : int
+    """
+
+    z: float
+    critical: float
+    points: int
+
+
+def against_theory(table: pd.DataFrame, *, alpha: float = ALPHA) -> TheoryCheck:
+    """Hold the means of a table against theory, where that is exact and they are estimable.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `table` or `lib.reproduce.published`.
+    alpha : float, optional
+        False-alarm rate of the whole table (Bonferroni).
+
+    Returns
+    -------
+    TheoryCheck
+
+    Raises
+    ------
+    ValueError
+        If no point has an exact theory.
+    """
+    means = table["statistic"].isin(["mean", "gain"]) & table["estimable"]
+    rows = table[means & (table["status"] == "exact")]
+    if rows.empty:
+        raise _validate.fail("table", "one with a point whose theory is exact", table)
+    z = abs(rows["error"] - rows["theory"]) / rows["standard_error"]
+    freedom = int((rows["reps"] - rows["lost"]).min()) - 1
+    critical = stats.t.isf(alpha / 2 / len(rows), freedom)
+    return TheoryCheck(float(z.max()), float(critical), len(rows))
