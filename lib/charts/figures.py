@@ -67,11 +67,11 @@ def collapse_figure(table: pd.DataFrame, *, description: str) -> Any:
     names = ["median of the chains", "mean of the chains", "expectation"]
     scale = alt.Scale(type="log", nice=False)
     across = alt.X("t:Q").title("generation t").scale(nice=False)
-    y_title = "squared error"
+    up = {"title": "squared error", "scale": scale, "axis": alt.Axis(format="~g")}
     layers = [
         _shown(bands)
         .mark_area(opacity=opacity, color=SYNTHETIC)
-        .encode(across, alt.Y(f"{low}:Q").title(y_title).scale(scale), alt.Y2(f"{high}:Q"))
+        .encode(across, alt.Y(f"{low}:Q", **up), alt.Y2(f"{high}:Q"))
         for low, high, opacity in (("q05", "q95", 0.18), ("q25", "q75", 0.25))
     ]
     dash = alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [1, 0], [6, 4]])
@@ -80,7 +80,7 @@ def collapse_figure(table: pd.DataFrame, *, description: str) -> Any:
         .mark_line(strokeWidth=2)
         .encode(
             across,
-            alt.Y("error:Q").title(y_title).scale(scale),
+            alt.Y("error:Q", **up),
             _colour(names, [SYNTHETIC, GREY, REAL]),
             dash,
             tooltip=["series:N", "t:Q", alt.Tooltip("error:Q", format=".4g")],
@@ -187,7 +187,9 @@ def flood_figure(table: pd.DataFrame, *, description: str) -> Any:
     points = _bars_of_two(rows)[["panel", "title", "k", "series", "error", "low", "high", "theory"]]
     points = _digits(points, ["k", "error", "low", "high", "theory"])
     names = list(SCHEME_NAMES.values())
-    across = alt.X("k:Q").title("ratio k of real to synthetic rows").scale(nice=False)
+    across = (
+        alt.X("k:Q").title("ratio k of real to synthetic rows").scale(nice=False).axis(tickCount=8)
+    )
     up = alt.Y("error:Q").title("squared error")
     colour = _colour(names, [SYNTHETIC, REAL])
     dash = alt.StrokeDash("series:N").scale(domain=names, range=[[6, 3], [1, 0]])
@@ -218,7 +220,9 @@ def gain_figure(table: pd.DataFrame, *, description: str) -> Any:
     points = _bars_of_two(rows)[["panel", "title", "k", "error", "low", "high", "theory"]]
     points = _digits(points, ["k", "error", "low", "high", "theory"])
     names = ["simulated", "theory"]
-    across = alt.X("k:Q").title("ratio k of real to synthetic rows").scale(nice=False)
+    across = (
+        alt.X("k:Q").title("ratio k of real to synthetic rows").scale(nice=False).axis(tickCount=8)
+    )
     up = alt.Y("error:Q").title("error of naive mixing / best")
     colour = _colour(names, [SYNTHETIC, REAL])
     layers = [

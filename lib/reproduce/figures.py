@@ -87,10 +87,12 @@ def record(result: Result) -> dict[str, Any]:
     dict
         Ready for JSON.
     """
+    known = environment()
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "seed": result.seed,
-        **environment(),
+        "version": known.pop("lib"),
+        **known,
         "python": platform.python_version(),
         "processor": _processor(),
         "peak_megabytes": round(max(result.memory.values()), 1),

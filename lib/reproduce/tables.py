@@ -56,6 +56,7 @@ def table(result: Result) -> pd.DataFrame:
             "n": run.loop.n,
             "m": run.loop.m,
             "k": run.loop.k,
+            "scheme": "",
             "reps": result.reps[run.name],
             "seed": result.seed,
             "source": run.source,
