@@ -20,7 +20,7 @@ TABLES = Path(__file__).parents[1] / "lib" / "tables"
 ROUNDED = ["error", "standard_error", "theory"]
 
 EVERY = 20
-"""Generations of Figure 7 that are kept, beside the first ten and the last."""
+"""Generations of Figure 7 that are kept beyond the first hundred, beside the last."""
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
         table = pd.read_csv(arguments.folder / f"figure_{figure}.csv", keep_default_na=False)
         if figure == 7:
             t = table["t"].astype(float)
-            table = table[(t < 10) | (t % EVERY == 0) | (t == t.max())]
+            table = table[(t <= 100) | (t % EVERY == 0) | (t == t.max())]
         write(TABLES / f"figure_{figure}.csv", _rounded(table).to_csv(index=False).encode())
     optima = pd.read_csv(arguments.folder / "figure_optima.csv", keep_default_na=False)
     write(TABLES / "figure_optima.csv", optima.to_csv(index=False).encode())

@@ -17,6 +17,7 @@ from lib import FreshReal
 from lib.claims import (
     Experiment,
     ExtrapolatedExperiment,
+    GainExperiment,
     LargeSampleExperiment,
     claim,
     claims,
@@ -296,3 +297,29 @@ def test_bad_reps(reps: object) -> None:
 def test_alpha_is_the_design_s() -> None:
     assert ALPHA == 1e-4
     assert np.isclose(receipt(z=0, reps=10**8).critical, 3.8906, atol=1e-3)
+
+
+def test_a_gain_is_a_ratio_with_the_standard_error_of_one() -> None:
+    """Its spread over seeds is what it says of itself."""
+    model = Gaussian([0, 0], np.eye(2))
+    worse, better = (
+        Experiment(model, FreshReal(n=50, m=500, w=w), "mean", 60, burn_in=30)
+        for w in (0.5, optimal_weight(0.1))
+    )
+    gain = GainExperiment(worse, better)
+    assert gain.theory() == pytest.approx(worse.theory() / better.theory())
+    found = [gain.run(seed=seed, reps=200, n_jobs=1) for seed in range(60)]
+    values = np.array([one.value for one in found])
+    said = np.mean([one.standard_error for one in found])
+    # the ratio of two standard deviations, one from 60 values: four of its own are 0.37
+    assert abs(values.std(ddof=1) / said - 1) < 4 / (2 * 59) ** 0.5
+    assert abs(values.mean() / gain.theory() - 1) < 4.5 * said / gain.theory() / 60**0.5
+    assert found[0].reps == 200
+
+
+def test_an_experiment_averages_from_its_burn_in() -> None:
+    model, loop = Gaussian([0], [[1]]), FreshReal(n=5, m=5, w=0.5)
+    late = Experiment(model, loop, "mean", 20, burn_in=19).run(seed=1, reps=50, n_jobs=1)
+    run = simulate(model, loop, steps=20, reps=50, seed=1, burn_in=19, metrics=["mean"])
+    assert late.value == run.estimate("mean").value
+    assert late != Experiment(model, loop, "mean", 20).run(seed=1, reps=50, n_jobs=1)

@@ -24,6 +24,7 @@ from lib.weights import (
     adaptive_weights,
     break_even_weight,
     error_ratio,
+    gain_over_naive,
     half_life,
     naive_weight,
     optimal_weight,
@@ -210,6 +211,30 @@ def test_half_life_at_the_ends() -> None:
     assert half_life(1) == 0
 
 
+# --- the gain over naive mixing ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1e-8, 0.01, 0.19, 1.0, 40.0, 1e6])
+def test_the_gain_is_the_ratio_of_both_errors(k: float) -> None:
+    ratio = error_ratio(naive_weight(k), k) / error_ratio(optimal_weight(k), k)
+    assert gain_over_naive(k) == pytest.approx(ratio, rel=1e-12, abs=0)
+
+
+def test_the_gain_falls_from_infinity_to_one() -> None:
+    gains = gain_over_naive(np.logspace(-12, 3, 2001))
+    assert (np.diff(gains) < 0).all()
+    assert gains[0] > 4e5
+    assert 1 < gains[-1] < 1 + 1e-5
+
+
+def test_the_gain_for_small_ratios_has_the_stated_expansion() -> None:
+    for k in (1e-4, 1e-6):
+        x = k**0.5
+        left = gain_over_naive(k) - (1 / (2 * x) + 1 / 4 + 5 / 16 * x)
+        assert abs(left) < k
+    assert gain_over_naive(0.01) == pytest.approx(5.2824, abs=5e-5)
+
+
 # --- the best weights that vary with time -------------------------------------------------------
 
 
@@ -258,6 +283,7 @@ FUNCTIONS: list[Callable[[Any], Any]] = [
     lambda x: optimal_weight(1, x),
     naive_weight,
     break_even_weight,
+    gain_over_naive,
     half_life,
 ]
 

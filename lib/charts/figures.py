@@ -54,24 +54,31 @@ def collapse_figure(table: pd.DataFrame, *, description: str) -> Any:
     keys = ["panel", "title", "t"]
     wide = shown.pivot_table(index=keys, columns="statistic", values="error", dropna=False)
     wide = wide.replace(np.inf, np.nan).reset_index().dropna(subset=["q05"])
-    means = shown[shown["statistic"] == "mean"]
+    # where nearly all chains are lost, there is nothing to hold theory against
+    last = wide.groupby("panel")["t"].max()
+    means = shown[(shown["statistic"] == "mean") & (shown["t"] <= shown["panel"].map(last))]
     trusted = means[means["estimable"]].assign(series="mean of the chains")
     lines = [
         shown[shown["statistic"] == "median"].assign(series="median of the chains"),
         trusted,
-        means[means["theory"].notna()].assign(series="expectation", error=means["theory"]),
+        means[means["theory"].notna()].assign(series="theory", error=means["theory"]),
     ]
     points = pd.concat(lines)[[*keys, "series", "error"]]
     points = _digits(points[np.isfinite(points["error"]) & (points["error"] > 0)], ["error"])
     bands = _digits(wide, ["q05", "q25", "q75", "q95"])
-    names = ["median of the chains", "mean of the chains", "expectation"]
+    names = ["median of the chains", "mean of the chains", "theory"]
     scale = alt.Scale(type="log", nice=False)
     across = alt.X("t:Q").title("generation t").scale(nice=False)
-    up = {"title": "squared error", "scale": scale, "axis": alt.Axis(format="~g")}
+    powers = "datum.value >= 1e4 || datum.value < 1e-3"
+    label = f"format(datum.value, {powers} ? '~e' : '~g')"
+
+    def up(name: str) -> Any:
+        return alt.Y(f"{name}:Q").title("squared error").scale(scale).axis(labelExpr=label)
+
     layers = [
-        _shown(bands)
+        _shown(bands.dropna(subset=[low, high]))
         .mark_area(opacity=opacity, color=SYNTHETIC)
-        .encode(across, alt.Y(f"{low}:Q", **up), alt.Y2(f"{high}:Q"))
+        .encode(across, up(low), alt.Y2(f"{high}:Q"))
         for low, high, opacity in (("q05", "q95", 0.18), ("q25", "q75", 0.25))
     ]
     dash = alt.StrokeDash("series:N").scale(domain=names, range=[[1, 0], [1, 0], [6, 4]])
@@ -80,7 +87,7 @@ def collapse_figure(table: pd.DataFrame, *, description: str) -> Any:
         .mark_line(strokeWidth=2)
         .encode(
             across,
-            alt.Y("error:Q", **up),
+            up("error"),
             _colour(names, [SYNTHETIC, GREY, REAL]),
             dash,
             tooltip=["series:N", "t:Q", alt.Tooltip("error:Q", format=".4g")],

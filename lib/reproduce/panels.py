@@ -39,7 +39,7 @@ WEIGHTS = np.arange(20, 80, 2) / 100
 RATIOS = np.arange(1, 20, 2) / 100
 """Ratios k of Figure 9: 0.01, 0.03, ..., 0.19."""
 
-TIMES = np.unique([*range(10), *range(10, 999, 10), 999])
+TIMES = np.unique([*range(30), *range(30, 999, 10), 999])
 """Generations of Figure 7 that are kept."""
 
 SCHEMES = ("naive", "optimal")
@@ -86,7 +86,8 @@ class Run:
         grid = [] if self.loop.grid is None else self.loop.grid.tolist()
         names = sorted(self.metrics)
         loop = f"{type(self.loop).__name__} {self.loop.n} {self.loop.m} {grid}"
-        return f"{self.model!r} {self.data} {loop} {self.steps} {self.burn_in} {names}"
+        when = self.times if self.burn_in is None else f"{self.steps} {self.burn_in}"
+        return f"{self.model!r} {self.data} {loop} {when} {names}"
 
     @property
     def times(self) -> list[int]:
