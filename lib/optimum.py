@@ -91,6 +91,8 @@ def optimum(weights: ArrayLike, errors: ArrayLike, *, confidence: float = 0.95) 
     reps = values.shape[1]
     if reps < 20:
         raise _validate.fail("errors", "at least 20 replicates without a NaN", errors)
+    if not (values.mean(axis=1) > 0).all():
+        raise _validate.fail("errors", "positive on average at every weight", errors)
 
     middle, half = (w[0] + w[-1]) / 2, (w[-1] - w[0]) / 2
     fine = np.linspace(w[0], w[-1], FINE)

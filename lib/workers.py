@@ -8,6 +8,7 @@ refuse tasks of another version.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import (  # type: ignore[import-untyped]
+    OpenBLASController,
+    threadpool_limits,
+)
 
 from lib import _validate
 from lib.provenance import environment
@@ -151,7 +155,8 @@ def _on_cluster(
                     finished.add(more)  # type: ignore[no-untyped-call]
                 yield result
         except (distributed.CancelledError, CommClosedError) as error:
-            raise ClusterError(f"the connection to {address} was lost: {error}") from None
+            reason = str(error).splitlines()[0]
+            raise ClusterError(f"the connection to {address} was lost: {reason}") from None
         except distributed.KilledWorker as error:
             raise ClusterError(f"a task has ended several workers of {address}: {error}") from None
         except ModuleNotFoundError as error:
@@ -163,8 +168,10 @@ def _client(distributed: Any, address: str) -> Iterator[Any]:
     """Connect, or say within seconds that it cannot be done."""
 
     async def greet() -> None:
-        comm = await asyncio.wait_for(distributed.core.connect(address, timeout=ANSWER), ANSWER + 1)
-        await comm.close()
+        async with distributed.rpc(address, timeout=ANSWER) as peer:
+            found = await asyncio.wait_for(peer.identity(), ANSWER + 1)
+        if found.get("type") != "Scheduler":
+            raise ValueError(f"a {found.get('type')} is there")
 
     # a greeting first: a client that fails as it is made hangs when it is thrown away. In a thread
     # of its own, as a notebook's has a running event loop already
@@ -175,12 +182,24 @@ def _client(distributed: Any, address: str) -> Iterator[Any]:
     except Exception as error:  # whatever answers there may be no scheduler at all
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from None
-    with client:
+    with _quiet(), client:
         try:
             client.wait_for_workers(1, timeout=ANSWER)
         except TimeoutError:
             raise ClusterError(f"the Dask scheduler at {address} has no workers") from None
         yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep a client from logging tracebacks of what becomes a `ClusterError` here."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _checked(wanted: dict[str, str], place: int, function: Callable[..., Any], task: Task) -> Any:
@@ -198,7 +217,8 @@ class _OneThread:
 
     How a sum is split depends on the number of threads: with another one, the last bits differ. The
     limit is the process's, so that threads side by side, as a worker of a cluster may have, must
-    not lift it for each other.
+    not lift it for each other. threadpoolctl lets one thread set it, and ignores the others until
+    that one is cleared.
     """
 
     def __init__(self) -> None:
@@ -209,6 +229,7 @@ class _OneThread:
     def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
+                OpenBLASController.clear_controlling_thread(force=True)
                 self._limits = threadpool_limits(1, "blas")
             self._inside += 1
 
@@ -216,7 +237,9 @@ class _OneThread:
         with self._lock:
             self._inside -= 1
             if not self._inside:
+                OpenBLASController.clear_controlling_thread(force=True)
                 self._limits.restore_original_limits()
+                OpenBLASController.clear_controlling_thread(force=True)
 
     def __reduce__(self) -> str:
         return "one_thread"  # a lock is not sent to another process, which has its own

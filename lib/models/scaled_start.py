@@ -72,7 +72,7 @@ class ScaledStart(Model):
         self._first = family(self.model.theta * self.scale)
 
     def __repr__(self) -> str:
-        return f"ScaledStart({self.model!r}, scale={self.scale:g})"
+        return f"ScaledStart({self.model!r}, scale={self.scale!r})"
 
     def cells(self, rows: int) -> int:
         """Return how many samples are simulated together: see `lib.models.base.Model.cells`."""
@@ -83,6 +83,7 @@ class ScaledStart(Model):
         if not isinstance(loop, FullySynthetic):
             raise _validate.fail("loop", f"FullySynthetic for {self}", loop)
         self.model.check(loop)
+        self._first.check(loop)
 
     def status(self, loop: Loop) -> Status:
         """Return whether `theory` is exact in this loop."""

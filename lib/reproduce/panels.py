@@ -84,7 +84,10 @@ class Run:
     def key(self) -> str:
         """All that decides the numbers of a seed, apart from the code."""
         grid = [] if self.loop.grid is None else self.loop.grid.tolist()
-        names = sorted(self.metrics)
+        names = sorted(
+            f"{name} = {metric if isinstance(metric, str) else type(metric).__name__}"
+            for name, metric in self.metrics.items()
+        )
         loop = f"{type(self.loop).__name__} {self.loop.n} {self.loop.m} {grid}"
         when = self.times if self.burn_in is None else f"{self.steps} {self.burn_in}"
         return f"{self.model!r} {self.data} {loop} {when} {names}"

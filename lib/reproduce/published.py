@@ -23,9 +23,14 @@ POINT = ["panel", "metric", "statistic", "k", "scheme", "w", "t"]
 """The columns that say which point of a figure a row is."""
 
 
+TEXT = ["scheme", "status", "source"]
+"""Columns that may be empty, and are text all the same."""
+
+
 def _read(name: str) -> pd.DataFrame:
     with (files(TABLES) / name).open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False, na_values=[""])
+        found = pd.read_csv(file, dtype=dict.fromkeys(TEXT, str))
+    return found.fillna({name: "" for name in TEXT if name in found})
 
 
 def published(*names: str) -> pd.DataFrame:
@@ -56,8 +61,6 @@ def published(*names: str) -> pd.DataFrame:
     ids = [panel.id for panel in panels(*names)]
     figures = dict.fromkeys(int(one[:-1]) for one in ids)
     found = pd.concat([_read(f"figure_{figure}.csv") for figure in figures], ignore_index=True)
-    text = ["scheme", "status", "source"]
-    found[text] = found[text].fillna("").astype(str)
     return found.loc[found["panel"].isin(ids), COLUMNS].reset_index(drop=True)
 
 
@@ -69,8 +72,7 @@ def published_optima() -> pd.DataFrame:
     DataFrame
         As `lib.reproduce.optima` gave it.
     """
-    found = _read("figure_optima.csv")
-    return found.assign(status=found["status"].fillna("").astype(str))
+    return _read("figure_optima.csv")
 
 
 def provenance() -> dict[str, Any]:

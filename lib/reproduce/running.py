@@ -15,11 +15,8 @@ from tqdm import tqdm
 from lib import _validate, workers
 from lib._validate import Array
 from lib.reproduce.panels import Panel, Run, panels
-from lib.reproduce.store import Store
+from lib.reproduce.store import MEMORY, SECONDS, Store
 from lib.simulate import chunk_errors
-
-SECONDS, MEMORY = "seconds", "memory"
-"""What a chunk tells of itself beside its errors: time of a core, and the process's peak in MB."""
 
 
 @dataclass(frozen=True, eq=False)

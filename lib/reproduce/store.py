@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import zipfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,12 @@ from lib.reproduce.panels import Run
 
 ASIDE = ".new"
 """How the name of a file ends that is being written."""
+
+FORGOTTEN = 3600
+"""A file that has been written aside for so many seconds was left by a process that was killed."""
+
+SECONDS, MEMORY = "seconds", "memory"
+"""What a chunk tells of itself beside its errors: time of a core, and the process's peak in MB."""
 
 
 class StorageError(OSError):
@@ -52,7 +59,8 @@ def write(path: Path, content: bytes) -> None:
             "the same command goes on from there"
         ) from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # it was renamed, or it could not be made
+            aside.unlink()
 
 
 class Store:
@@ -69,15 +77,19 @@ class Store:
     def __init__(self, folder: Path, run: Run, seed: int) -> None:
         text = f"{run.key} {seed} {sorted(environment().items())}"
         self.folder = folder / f"{run.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        self._rows = run.columns.size
+        self._names = {*run.metrics, SECONDS, MEMORY}
 
     def _path(self, chunk: int, reps: int) -> Path:
         # the last chunk of a shorter run is smaller than that of a longer one
         return self.folder / f"{chunk:05d}x{reps}.npz"
 
     def clean(self) -> None:
-        """Remove what a killed process has left half written."""
+        """Remove what a killed process has left half written, and nothing that is in flight."""
         for path in self.folder.glob(f"*{ASIDE}"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # another process may be faster
+                if time.time() - path.stat().st_mtime > FORGOTTEN:
+                    path.unlink()
 
     def __contains__(self, key: tuple[int, int]) -> bool:
         return self._path(*key).is_file()
@@ -109,11 +121,19 @@ class Store:
         Raises
         ------
         StorageError
-            If the file is damaged.
+            If the file is damaged, or no chunk of this run.
         """
         path = self._path(chunk, reps)
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+                values = {name: stored[name] for name in stored.files}
+            if values.keys() != self._names:
+                raise ValueError(f"it holds {sorted(values)}")
+            if any(values[name].shape != (self._rows, reps) for name in self._names - _OWN):
+                raise ValueError("its errors have another shape")
+        except Exception as error:  # whatever a reader makes of bytes that are no chunk
             raise StorageError(f"{path} is damaged ({error}): remove it and run again") from None
+        return values
+
+
+_OWN = {SECONDS, MEMORY}

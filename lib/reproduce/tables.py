@@ -156,7 +156,7 @@ def _path(run: Run, metric: str, errors: Array) -> Iterator[dict[str, Any]]:
                 "standard_error": spread,
                 "theory": expected,
                 "status": "exact" if log_det and name in theory else _status(run, expected),
-                "estimable": name != "mean" or (not lost and estimable(run, metric, t)),
+                "estimable": name != "mean" or (not lost and estimable(run, metric, t, values.size)),
                 "lost": lost,
             }
 
@@ -185,8 +185,8 @@ TRUSTED = 0.25
 """A standard error that is itself known to so much is trusted."""
 
 
-def estimable(run: Run, metric: str, t: int) -> bool:
-    r"""Return whether the mean over the paper's replicates estimates the expectation at t.
+def estimable(run: Run, metric: str, t: int, reps: int) -> bool:
+    r"""Return whether the mean over so many replicates estimates the expectation at t.
 
     In the fully synthetic loop the estimated variance is a product of independent
     :math:`\chi^2_\nu/\nu`, so that errors are carried by ever fewer chains. A standard error from
@@ -200,7 +200,7 @@ def estimable(run: Run, metric: str, t: int) -> bool:
         return True
     steps = 1 + 2 * np.arange(4 * powers[metric]) / (run.loop.m - 1)
     log_kurtosis = t * (np.log(steps).sum() - 2 * np.log(steps[: 2 * powers[metric]]).sum())
-    return bool(np.exp(log_kurtosis) - 1 <= run.reps * (2 * TRUSTED) ** 2)
+    return bool(np.exp(log_kurtosis) - 1 <= reps * (2 * TRUSTED) ** 2)
 
 
 def optima(result: Result, *, confidence: float = 0.95) -> pd.DataFrame:
