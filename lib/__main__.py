@@ -16,7 +16,6 @@ from lib import _validate
 from lib.claims import claim, claims
 from lib.data import DataUnavailable
 from lib.reproduce import rerun
-from lib.reproduce.figures import write_figures
 from lib.verify import ALPHA, Receipt, verify
 from lib.weights import error_ratio, half_life, naive_weight, optimal_weight
 from lib.workers import ClusterError
@@ -173,6 +172,8 @@ def _line(receipt: Receipt) -> str:
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
+    from lib.reproduce.figures import write_figures  # noqa: PLC0415 - charts are slow to import
+
     seed = _integer("--seed", arguments.seed, least=0)
     reps = None if arguments.reps is None else _integer("--reps", arguments.reps, least=2)
     jobs = -1 if arguments.jobs == "-1" else _integer("--jobs", arguments.jobs)

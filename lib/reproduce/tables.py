@@ -156,7 +156,8 @@ def _path(run: Run, metric: str, errors: Array) -> Iterator[dict[str, Any]]:
                 "standard_error": spread,
                 "theory": expected,
                 "status": "exact" if log_det and name in theory else _status(run, expected),
-                "estimable": name != "mean" or (not lost and estimable(run, metric, t, values.size)),
+                "estimable": name != "mean"
+                or (not lost and estimable(run, metric, t, values.size)),
                 "lost": lost,
             }
 
