@@ -77,7 +77,7 @@ def optimum(weights: ArrayLike, errors: ArrayLike, *, confidence: float = 0.95) 
     >>> from lib.optimum import optimum
     >>> w = np.linspace(0.2, 0.8, 13)
     >>> noise = np.random.default_rng(1).normal(size=(13, 400))
-    >>> optimum(w, (w[:, None] - 0.6) ** 2 + 0.01 * noise).w.__round__(2)
+    >>> optimum(w, 1 + (w[:, None] - 0.6) ** 2 + 0.01 * noise).w.__round__(2)
     0.6
     """
     w = _validate.weight("weights", weights)

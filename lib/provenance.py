@@ -7,7 +7,13 @@ import importlib.metadata
 from functools import cache
 from pathlib import Path
 
-DRAWING = ("models/*.py", "loops.py", "simulate.py")
+DRAWING = (
+    "models/*.py",
+    "loops.py",
+    "simulate.py",
+    "reproduce/panels.py",
+    "reproduce/running.py",
+)
 """The modules that decide what a seed means, in this folder."""
 
 

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,7 +36,7 @@ Task = tuple[Any, ...]
 
 
 class ClusterError(RuntimeError):
-    """The Dask cluster cannot be reached, or cannot do the work."""
+    """The workers cannot be reached, or cannot do the work."""
 
 
 def check(n_jobs: int, dask: str | None) -> None:
@@ -88,9 +89,12 @@ def run(
     Raises
     ------
     ClusterError
-        If no scheduler answers within a few seconds, it has no workers, these have another
-        version of the code or of NumPy or SciPy, or the connection is lost.
+        If a process on this machine is ended from outside; if no scheduler answers within a few
+        seconds, it has no workers, these have another version of the code or of NumPy or SciPy,
+        or the connection is lost.
     """
+    if not tasks:
+        return
     if dask is None:
         yield from _on_this_machine(function, tasks, n_jobs, ordered)
     elif ordered:
@@ -104,7 +108,11 @@ def _on_this_machine(
 ) -> Iterator[tuple[int, Any]]:
     jobs = (delayed(_placed)(place, function, task) for place, task in enumerate(tasks))
     kind = "generator" if ordered else "generator_unordered"
-    yield from Parallel(n_jobs=n_jobs if len(tasks) > 1 else 1, return_as=kind)(jobs)
+    try:
+        yield from Parallel(n_jobs=n_jobs if len(tasks) > 1 else 1, return_as=kind)(jobs)
+    except BrokenProcessPool:
+        text = "a worker process was ended from outside, perhaps for want of memory"
+        raise ClusterError(f"{text}: fewer processes need less") from None
 
 
 def _placed(place: int, function: Callable[..., Any], task: Task) -> tuple[int, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -37,10 +38,19 @@ def main() -> None:
             t = table["t"].astype(float)
             table = table[(t <= 100) | (t % EVERY == 0) | (t == t.max())]
         write(TABLES / f"figure_{figure}.csv", _rounded(table).to_csv(index=False).encode())
-    optima = pd.read_csv(arguments.folder / "figure_optima.csv", keep_default_na=False)
-    write(TABLES / "figure_optima.csv", optima.to_csv(index=False).encode())
-    text = (arguments.folder / "figure_provenance.json").read_text(encoding="utf-8")
-    record = {"jobs": arguments.jobs, "minutes": arguments.minutes} | json.loads(text)
+    optima = [
+        pd.read_csv(arguments.folder / f"figure_{figure}_optima.csv", keep_default_na=False)
+        for figure in (8, 10)
+    ]
+    write(TABLES / "figure_optima.csv", pd.concat(optima).to_csv(index=False).encode())
+    record: dict[str, Any] = {"jobs": arguments.jobs, "minutes": arguments.minutes}
+    for figure in (7, 8, 9, 10):
+        file = arguments.folder / f"figure_{figure}_provenance.json"
+        part = json.loads(file.read_text(encoding="utf-8"))
+        for name in ("replicates", "core_seconds"):
+            part[name] = record.get(name, {}) | part[name]
+        part["peak_megabytes"] = max(part["peak_megabytes"], record.get("peak_megabytes", 0))
+        record |= part
     write(TABLES / "figure_provenance.json", (json.dumps(record, indent=1) + "\n").encode())
 
 

@@ -189,7 +189,8 @@ def draw_counts(mean: Array, rng: np.random.Generator) -> Array:
     """Draw Poisson counts.
 
     A Poisson variable is a sum of two: one for what all weights agree on, which they share, and
-    one of their own, whose small mean costs fewer random numbers.
+    one of their own. Its mean is small: seldom does the first point of its Poisson process come
+    before that mean, and only then are there more to count.
 
     Parameters
     ----------
@@ -203,7 +204,12 @@ def draw_counts(mean: Array, rng: np.random.Generator) -> Array:
     if mean.shape[1] == 1:
         return np.asarray(rng.poisson(mean), dtype=float)
     shared = mean.min(axis=1, keepdims=True)
-    return np.asarray(rng.poisson(mean - shared) + rng.poisson(shared), dtype=float)
+    counts = np.repeat(rng.poisson(shared).astype(float), mean.shape[1], axis=1)
+    left = mean - shared
+    left -= rng.standard_exponential(mean.shape)
+    some = np.flatnonzero(left > 0)
+    counts.reshape(-1)[some] += 1 + rng.poisson(left.reshape(-1)[some])
+    return counts
 
 
 class NormalCovariates(GeneralizedLinearModel):

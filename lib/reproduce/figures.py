@@ -13,6 +13,7 @@ import pandas as pd
 
 from lib.charts.figures import collapse_figure, flood_figure, weight_figure
 from lib.provenance import environment
+from lib.reproduce.panels import panels
 from lib.reproduce.running import Result
 from lib.reproduce.store import write
 from lib.reproduce.tables import optima, table
@@ -36,7 +37,10 @@ _CHARTS: dict[int, Draw] = {
 
 
 def write_figures(result: Result, folder: Path) -> Iterator[str]:
-    """Write a table and a chart of every figure, the best weights, and a record of the run.
+    """Write a table and a chart of every figure, its best weights, and a record of the run.
+
+    Files of a whole figure are named after it, ``figure_8.csv``; those of some of its panels after
+    these, ``figure_8ad.csv``.
 
     Parameters
     ----------
@@ -53,26 +57,29 @@ def write_figures(result: Result, folder: Path) -> Iterator[str]:
     lib.reproduce.store.StorageError
         If a file cannot be written; those that are there are whole.
     """
-    points = table(result)
-    enough = min(result.reps.values()) >= 20  # an interval needs some replicates
-    best = optima(result) if enough else optima(Result((), result.seed, {}, {}, {}, {}))
-    for figure in dict.fromkeys(points["figure"]):
-        rows = points[points["figure"] == figure]
-        file = folder / f"figure_{figure}.csv"
-        write(file, rows.to_csv(index=False).encode())
-        chart = _CHARTS[figure](rows, best)
-        page = folder / f"figure_{figure}.html"
-        write(page, chart.properties(width=640, height=400).to_html(inline=True).encode())
-        yield f"Figure {figure}: {len(rows)} points in {file}, a chart in {page}"
-    if len(best):
-        write(folder / "figure_optima.csv", best.to_csv(index=False).encode())
+    for figure in dict.fromkeys(panel.figure for panel in result.panels):
+        part = result.only(figure)
+        chosen = "".join(panel.letter for panel in part.panels)
+        whole = len(part.panels) == len(panels(str(figure)))
+        stem = folder / f"figure_{figure}{'' if whole else chosen}"
+        points = table(part)
+        # an interval needs some replicates
+        best = optima(part if min(part.reps.values()) >= 20 else part.only(None))
+        chart = _CHARTS[figure](points, best).properties(width=640, height=400)
+        for ending, text in (
+            (".csv", points.to_csv(index=False)),
+            (".html", chart.to_html(inline=True)),
+            ("_optima.csv", best.to_csv(index=False)),
+            ("_provenance.json", json.dumps(record(part), indent=1) + "\n"),
+        ):
+            write(stem.with_name(stem.name + ending), text.encode())
+        yield f"Figure {figure}: {len(points)} points in {stem}.csv, a chart in {stem}.html"
         for row in best.to_dict("records"):
             theory = f", theory {row['theory']:.4f}" if pd.notna(row["theory"]) else ""
             yield (
                 f"{row['panel']:<4} {row['title']} ({row['metric']}): best weight {row['w']:.4f}, "
                 f"{row['confidence']:.0%} in [{row['low']:.4f}, {row['high']:.4f}]{theory}"
             )
-    write(folder / "figure_provenance.json", (json.dumps(record(result), indent=1) + "\n").encode())
 
 
 def record(result: Result) -> dict[str, Any]:

@@ -177,21 +177,21 @@ def agreement(
         raise ValueError(f"`result` must be a run of its own; its seed {seed} is the table's")
     quantiles = both["statistic"].isin(QUANTILES)
     p = np.full(len(both), np.nan)
-    means = _welch(both[~quantiles])
+    means = _welch(both[~quantiles], alpha / len(both))
     p[~quantiles] = means["p"]
     p[quantiles] = [_rank_p(result, row) for row in both[quantiles].itertuples()]
     points = both[[*POINT, "error"]].assign(published=both["error_published"], p=p)
     return Agreement(points.dropna(subset="p"), float(means["detectable"].median()), alpha)
 
 
-def _welch(both: pd.DataFrame) -> pd.DataFrame:
+def _welch(both: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """Return p-values of differences of means, and the smallest that could be seen."""
     one, two = both["standard_error"] ** 2, both["standard_error_published"] ** 2
     counts = both["reps"] - both["lost"], both["reps_published"] - both["lost_published"]
     error = np.sqrt(one + two)
     freedom = (one + two) ** 2 / (one**2 / (counts[0] - 1) + two**2 / (counts[1] - 1))
     z: Any = abs(both["error"] - both["error_published"]) / error
-    reach = stats.t.isf(ALPHA / 2 / max(1, len(both)), freedom) + stats.t.isf(1 - POWER, freedom)
+    reach = stats.t.isf(alpha / 2, freedom) + stats.t.isf(1 - POWER, freedom)
     return pd.DataFrame(
         {
             "p": 2 * stats.t.sf(z, freedom),

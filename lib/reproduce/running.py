@@ -42,6 +42,14 @@ class Result:
     seconds: dict[str, float]
     memory: dict[str, float]
 
+    def only(self, figure: int | None) -> Result:
+        """Return the part that belongs to a figure, or nothing."""
+        chosen = [panel for panel in self.panels if panel.figure == figure]
+        names = {run.name for panel in chosen for run in panel.runs}
+        parts = (self.reps, self.errors, self.seconds, self.memory)
+        kept: Any = ({name: one[name] for name in one if name in names} for one in parts)
+        return Result(chosen, self.seed, *kept)
+
 
 def rerun(
     *names: str,
