@@ -12,6 +12,7 @@ import cProfile
 import json
 import os
 import pstats
+import re
 import subprocess
 import sys
 import tempfile
@@ -103,9 +104,17 @@ def parts() -> pd.DataFrame:
         total = stats.total_tt
         own = sorted(((value[2] / total, key) for key, value in stats.stats.items()), reverse=True)
         for share, (file, _, function) in own[:6]:
-            where = f"{Path(file).stem}.{function}" if file != "~" else function.strip("<>")
-            rows.append({"model": name, "part": where, "share": share})
+            rows.append({"model": name, "part": _named(file, function), "share": share})
     return pd.DataFrame(rows)
+
+
+def _named(file: str, function: str) -> str:
+    """Return what a reader would call a function of a profile."""
+    if file == "~":  # built in: <method 'sort' of 'numpy.ndarray' objects>
+        found = re.search(r"method '?([\w.]+)", function)
+        return f"numpy {(found[1] if found else function).split('.')[-1]}"
+    inside = "lib" if "numpy" not in Path(file).parts else "numpy"
+    return f"{Path(file).stem}.{function}" if inside == "lib" else f"numpy {function}"
 
 
 def panel(**where: Any) -> float:

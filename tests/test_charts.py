@@ -11,6 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lib import charts, error_ratio, optimal_weight
+from lib.reproduce import optima, rerun, table
 from lib.weights import resampled_error_ratio
 
 POINTS = pd.DataFrame(
@@ -39,6 +40,15 @@ EDGES = [
     ("hours", "married", 0.0),
     ("tax", "income", 1.5),
 ]
+GROWTH = pd.DataFrame({"model": "a", "factor": "rows", "size": [10, 100], "seconds": [1.0, 3.0]})
+POINTS_OF_FIGURES = table(rerun("7a", "7e", "8a", "9a", reps=20, progress=False))
+BEST = optima(rerun("8a", reps=20, progress=False))
+
+
+def of_figure(number: int) -> pd.DataFrame:
+    return POINTS_OF_FIGURES[POINTS_OF_FIGURES["figure"] == number]
+
+
 MADE = {
     "loops_explorer": charts.loops_explorer,
     "weight_explorer": charts.weight_explorer,
@@ -74,6 +84,12 @@ MADE = {
     "resampling_explorer": charts.resampling_explorer,
     "reliability_explorer": lambda: charts.reliability_explorer(GROUPS, description="d" * 50),
     "tree_diagram": lambda: charts.tree_diagram(EDGES, description="d" * 50),
+    "collapse_figure": lambda: charts.collapse_figure(of_figure(7), description="d" * 50),
+    "survival_figure": lambda: charts.survival_figure(of_figure(7), description="d" * 50),
+    "weight_figure": lambda: charts.weight_figure(of_figure(8), BEST, description="d" * 50),
+    "flood_figure": lambda: charts.flood_figure(of_figure(9), description="d" * 50),
+    "gain_figure": lambda: charts.gain_figure(of_figure(9), description="d" * 50),
+    "growth_chart": lambda: charts.growth_chart(GROWTH, description="d" * 50),
 }
 TEXTS = {"note", "number_table"}
 """What is on a page like a chart, and is none."""

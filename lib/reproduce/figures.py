@@ -18,6 +18,9 @@ from lib.reproduce.running import Result
 from lib.reproduce.store import write
 from lib.reproduce.tables import optima, table
 
+WITH_WEIGHTS = (8, 10)
+"""Figures over a grid of weights, which have a best one."""
+
 Draw = Callable[[pd.DataFrame, pd.DataFrame], Any]
 
 _CHARTS: dict[int, Draw] = {
@@ -66,12 +69,14 @@ def write_figures(result: Result, folder: Path) -> Iterator[str]:
         # an interval needs some replicates
         best = optima(part if min(part.reps.values()) >= 20 else part.only(None))
         chart = _CHARTS[figure](points, best).properties(width=640, height=400)
-        for ending, text in (
-            (".csv", points.to_csv(index=False)),
-            (".html", chart.to_html(inline=True)),
-            ("_optima.csv", best.to_csv(index=False)),
-            ("_provenance.json", json.dumps(record(part), indent=1) + "\n"),
-        ):
+        files = {
+            ".csv": points.to_csv(index=False),
+            ".html": chart.to_html(inline=True),
+            "_provenance.json": json.dumps(record(part), indent=1) + "\n",
+        }
+        if figure in WITH_WEIGHTS:
+            files["_optima.csv"] = best.to_csv(index=False)
+        for ending, text in files.items():
             write(stem.with_name(stem.name + ending), text.encode())
         yield f"Figure {figure}: {len(points)} points in {stem}.csv, a chart in {stem}.html"
         for row in best.to_dict("records"):

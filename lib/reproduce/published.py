@@ -81,8 +81,8 @@ def provenance() -> dict[str, Any]:
     Returns
     -------
     dict
-        date, seed, version, numpy, scipy, python, processor, jobs, wall_seconds, peak_megabytes of
-        a process, and core_seconds of each run.
+        date, seed, version, numpy, scipy, python, processor, jobs, minutes, peak_megabytes of a
+        worker, and core_seconds and replicates of each run.
     """
     text = (files(TABLES) / "figure_provenance.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
