@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -109,10 +110,26 @@ def _on_this_machine(
     jobs = (delayed(_placed)(place, function, task) for place, task in enumerate(tasks))
     kind = "generator" if ordered else "generator_unordered"
     try:
-        yield from Parallel(n_jobs=n_jobs if len(tasks) > 1 else 1, return_as=kind)(jobs)
+        with _deaf():
+            results = Parallel(n_jobs=n_jobs if len(tasks) > 1 else 1, return_as=kind)(jobs)
+        yield from results
     except BrokenProcessPool:
         text = "a worker process was ended from outside, perhaps for want of memory"
         raise ClusterError(f"{text}: fewer processes need less") from None
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that leave Ctrl-C to the one that starts them, and say nothing of it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or handler is None:
+        yield  # only the main thread may change a handler, and only one that Python has set
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _placed(place: int, function: Callable[..., Any], task: Task) -> tuple[int, Any]:
