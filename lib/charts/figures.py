@@ -285,7 +285,10 @@ def growth_chart(frame: pd.DataFrame, *, description: str) -> Any:
         .transform_filter("datum.factor == grows")
         .mark_line(strokeWidth=2.5, point=True)
         .encode(
-            alt.X("size:Q").title("size").scale(type="log", nice=False),
+            alt.X("size:Q")
+            .title("size")
+            .scale(type="log", nice=False)
+            .axis(labelOverlap="greedy", labelSeparation=6),
             alt.Y("seconds:Q").title("seconds of one core").scale(type="log", nice=False),
             _colour(names, colours[: len(names)]),
             alt.StrokeDash("series:N").scale(

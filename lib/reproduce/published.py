@@ -120,14 +120,15 @@ class Agreement:
     def __str__(self) -> str:
         worst = self.points.sort_values("p").iloc[0].to_dict()
         where = ", ".join(
-            f"{name} {worst[name]:g}" if isinstance(worst[name], float) else str(worst[name])
+            f"{name} {worst[name]:.3g}" if isinstance(worst[name], float) else str(worst[name])
             for name in POINT
             if worst[name] and worst[name] == worst[name]
         )
         return "\n".join(
             [
                 f"compared    {len(self.points)} points",
-                f"farthest    {where}: {worst['error']:.4g} against {worst['published']:.4g}",
+                f"farthest    {where}",
+                f"            {worst['error']:.4g} against {worst['published']:.4g}",
                 f"p           {self.smallest:.2g} for the farthest of so many"
                 f" (refused below {self.alpha:g})",
                 f"detectable  a difference of {self.detectable:.0%} in a mean,"
