@@ -33,7 +33,8 @@ pytest.importorskip("distributed")
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 60  # seconds, for what takes a few
-REPS = 1596  # six chunks of the runs below
+CHUNKS = 24
+REPS = 266 * CHUNKS  # of the runs below, so that a stop or a kill comes in mid-run
 
 
 def waited(condition: Callable[[], Any], *needed: subprocess.Popen[str]) -> None:
@@ -205,7 +206,7 @@ def test_the_command_line_has_the_bits_of_this_machine(
         out = tmp_path / name
         asked = ["reproduce", "8a", "--reps", "600", "--out", str(out), *options]
         assert cli.main(asked) == 0
-        tables.append((out / "figure_8.csv").read_bytes())
+        tables.append((out / "figure_8a.csv").read_bytes())
         told = capsys.readouterr()
         assert told.err == "8-gaussian finished\n"
         assert len(list(out.rglob("*.npz"))) == 3
@@ -219,7 +220,7 @@ def test_a_simulation_outlives_a_worker(cluster: Cluster, monkeypatch: pytest.Mo
     seen: list[int] = []
     monkeypatch.setattr(workers, "run", watched(cluster.kill_one, seen))
     found = simulated(dask=cluster.address)
-    assert len(seen) == 6
+    assert len(seen) == CHUNKS
     assert cluster.workers[0].returncode == -signal.SIGKILL
     assert same_simulation(found, here())
 
@@ -230,7 +231,7 @@ def test_a_figure_outlives_a_worker(
     seen: list[int] = []
     monkeypatch.setattr(workers, "run", watched(cluster.kill_one, seen))
     found = rerun("8a", reps=REPS, seed=3, dask=cluster.address, folder=tmp_path, progress=False)
-    assert len(seen) == 6
+    assert len(seen) == CHUNKS
     assert cluster.workers[0].returncode == -signal.SIGKILL
     assert same(found, figure())
 
@@ -265,7 +266,7 @@ def test_the_command_line_outlives_a_worker(
     process = command("--dask", cluster.address, "--out", str(tmp_path))
     waited(lambda: list(tmp_path.rglob("*.npz")), process)
     cluster.kill_one()
-    assert len(list(tmp_path.rglob("*.npz"))) < 6
+    assert len(list(tmp_path.rglob("*.npz"))) < CHUNKS
     _, error = process.communicate(timeout=LIMIT)
     assert process.returncode == 0
     assert "Traceback" not in error
@@ -282,7 +283,7 @@ def test_a_stop_from_the_keyboard_is_one_line_and_goes_on_here(
     out, error = process.communicate(timeout=LIMIT)
     assert process.returncode == 130
     assert (out, error) == ("", "python -m lib: stopped\n")
-    assert 0 < len(list(tmp_path.rglob("*.npz"))) < 6
+    assert 0 < len(list(tmp_path.rglob("*.npz"))) < CHUNKS
     again = rerun("8a", reps=REPS, seed=3, folder=tmp_path / "chunks", progress=False)
     assert same(again, figure())
 

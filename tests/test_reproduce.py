@@ -704,7 +704,7 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate(timeout=10)
 
 
-LONG = "1596"  # six chunks of the runs of Figure 8 a
+LONG = str(266 * 24)  # 24 chunks of the runs of Figure 8 a, so that a stop comes in mid-run
 
 
 @pytest.mark.parametrize(
@@ -719,11 +719,14 @@ def test_a_run_that_is_stopped_goes_on(
     os.killpg(process.pid, sent)  # as a terminal does it
     out, error = process.communicate(timeout=LIMIT)
     before = chunks_in(tmp_path)
-    assert 2 <= len(before) < 6
+    assert 2 <= len(before) < 24
     assert out == ""
     if sent == signal.SIGINT:
         assert process.returncode == 130
-        assert error == "python -m lib: stopped\n"
+        # joblib's tracker of resources may warn of what it cleans up after its processes
+        assert "python -m lib: stopped" in error.splitlines()
+        assert "Traceback" not in error
+        assert jobs == "2" or error == "python -m lib: stopped\n"
         assert list(tmp_path.rglob("*.new")) == []
     else:
         assert process.returncode == -signal.SIGKILL

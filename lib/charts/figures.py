@@ -57,16 +57,16 @@ def collapse_figure(table: pd.DataFrame, *, description: str) -> Any:
     # where nearly all chains are lost, there is nothing to hold theory against
     last = wide.groupby("panel")["t"].max()
     means = shown[(shown["statistic"] == "mean") & (shown["t"] <= shown["panel"].map(last))]
-    trusted = means[means["estimable"]].assign(series="mean of the chains")
+    trusted = means[means["estimable"]].assign(series="mean")
     lines = [
-        shown[shown["statistic"] == "median"].assign(series="median of the chains"),
+        shown[shown["statistic"] == "median"].assign(series="median"),
         trusted,
         means[means["theory"].notna()].assign(series="theory", error=means["theory"]),
     ]
     points = pd.concat(lines)[[*keys, "series", "error"]]
     points = _digits(points[np.isfinite(points["error"]) & (points["error"] > 0)], ["error"])
     bands = _digits(wide, ["q05", "q25", "q75", "q95"])
-    names = ["median of the chains", "mean of the chains", "theory"]
+    names = ["median", "mean", "theory"]
     scale = alt.Scale(type="log", nice=False)
     across = alt.X("t:Q").title("generation t").scale(nice=False)
     powers = "datum.value >= 1e4 || datum.value < 1e-3"
@@ -113,9 +113,10 @@ def survival_figure(table: pd.DataFrame, *, description: str) -> Any:
     rows = table[table["statistic"] == "mean"].drop_duplicates(["panel", "t"])
     rows = rows.assign(share=1 - rows["lost"] / rows["reps"])
     rows = rows[rows["title"].str.contains("logistic|Poisson|linear")]
-    names = list(dict.fromkeys(rows["title"]))
+    rows = rows.assign(series=rows["title"].str.removesuffix(" regression"))
+    names = list(dict.fromkeys(rows["series"]))
     chart = (
-        alt.Chart(rows[["title", "t", "share"]].rename(columns={"title": "series"}))
+        alt.Chart(rows[["series", "t", "share"]])
         .mark_line(strokeWidth=2.5)
         .encode(
             alt.X("t:Q").title("generation t").scale(nice=False),

@@ -56,7 +56,8 @@ class ScaledStart(Model):
     >>> from lib import FullySynthetic
     >>> from lib.models import LinearRegression, ScaledStart
     >>> model = ScaledStart(LinearRegression, [1, 1, 1, 1], scale=0.5)
-    >>> model.theory(FullySynthetic(n=100, m=100))["theta"].path(2).round(3).tolist()
+    >>> theory = model.theory(FullySynthetic(n=100, m=100))["theta"]
+    >>> theory.path(2).round(3).tolist()
     [0.168, 0.211, 0.253]
     """
 
