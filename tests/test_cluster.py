@@ -236,6 +236,11 @@ def test_a_figure_outlives_a_worker(
     assert same(found, figure())
 
 
+def hearing() -> None:
+    """Let a process hear Ctrl-C, also where the tests run in the background, which does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def command() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start `python -m lib reproduce 8a`, and end it afterwards."""
@@ -250,6 +255,7 @@ def command() -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                preexec_fn=hearing,  # noqa: PLW1509 - all it does is to reset a handler
             )
         )
         return processes[-1]

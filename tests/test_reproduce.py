@@ -693,6 +693,7 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,
+                preexec_fn=hearing,  # noqa: PLW1509 - all it does is to reset a handler
             )
         )
         return processes[-1]
@@ -702,6 +703,11 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=10)
+
+
+def hearing() -> None:
+    """Let a process hear Ctrl-C, also where the tests run in the background, which does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 LONG = str(266 * 24)  # 24 chunks of the runs of Figure 8 a, so that a stop comes in mid-run
