@@ -12,9 +12,12 @@ SITE := _build/html/.built
 LIB := $(shell find lib -type f ! -name '*.pyc')
 PAGES := _config.yml _toc.yml $(shell find book _ext _static -type f ! -name '*.pyc')
 
+STUDENT := _build/student/.built
+INSTRUCTOR := _build/instructor/.built
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test notebooks lint check bench scaling verify reproduce clean
+.PHONY: help book test student instructor notebooks lint check bench scaling verify reproduce clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -27,6 +30,14 @@ test: check $(SITE)  ## check the code, then test the library, the notebooks and
 	$(BIN)/python -m pytest -q -ra -n 2 --dist loadfile --nbval --nbval-current-env \
 	  --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 300 \
 	  --nbval-sanitize-with tests/sanitize.cfg
+
+student: $(STUDENT)  ## build the edition without solutions, and assignments without them
+	@echo "The student edition: $(CURDIR)/_build/student/html/index.html"
+	@echo "The assignments: $(CURDIR)/_build/student/assignments"
+
+instructor: $(INSTRUCTOR)  ## build the edition with open solutions, a teacher's guide and graders
+	@echo "The instructor's edition: $(CURDIR)/_build/instructor/html/index.html"
+	@echo "Solutions and graders: $(CURDIR)/_build/instructor/assignments"
 
 notebooks: $(INSTALLED)  ## run the chapters again and store their outputs in tests/notebooks
 	@# jupytext takes the newer file of a pair for the source: make sure that it is the chapter
@@ -79,3 +90,26 @@ $(SITE): $(PAGES) $(LIB) $(INSTALLED) _build/.fresh
 	rm -rf _build/html _build/.doctrees _build/jupyter_execute
 	$(BIN)/jupyter-book build . -W --keep-going -n -q
 	@touch $@
+
+# The other editions: aside first, so that a stop leaves the old one or the new one. They share the
+# cache of executed chapters with the book, and are built after it, so that each chapter runs once.
+TOC := _toc.yml
+_build/%/.built: $(PAGES) $(LIB) $(INSTALLED) scripts/assignments.py | $(SITE)
+	rm -rf _build/$*.new
+	mkdir -p _build/$*.new/_build
+	ln -s ../../.jupyter_cache _build/$*.new/_build/.jupyter_cache
+	BOOK_EDITION=$* $(BIN)/jupyter-book build . -W --keep-going -n -q \
+	  --path-output _build/$*.new --toc $(TOC)
+	mv _build/$*.new/_build/html _build/$*.new/html
+	rm -rf _build/$*.new/_build
+	BOOK_EDITION=$* $(BIN)/python -m scripts.assignments $* --into _build/$*.new/assignments
+	touch _build/$*.new/.built
+	rm -rf _build/$*
+	mv _build/$*.new _build/$*
+
+$(INSTRUCTOR): TOC := _build/instructor-toc.yml
+$(INSTRUCTOR): _build/instructor-toc.yml
+_build/instructor-toc.yml: _toc.yml
+	@mkdir -p _build
+	{ cat _toc.yml; printf '%s\n' '  - caption: Teaching' '    chapters:' \
+	  '      - file: book/teaching/guide'; } > $@
