@@ -1,5 +1,6 @@
 """Estimators, recursions, simulations and checks for the book on golden-ratio weighting."""
 
+from lib.advice import advice
 from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic
 from lib.misspecification import misspecification_ratio
 from lib.simulate import simulate
@@ -17,6 +18,7 @@ __all__ = [
     "FreshReal",
     "FullySynthetic",
     "adaptive_weights",
+    "advice",
     "break_even_weight",
     "error_ratio",
     "misspecification_ratio",

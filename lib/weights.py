@@ -33,14 +33,32 @@ def _error_ratio(w: Any, k: Any, r: Any = 1.0) -> Any:
     return _noise(w, k) / ((1 - r) + r * w * (2 - w))
 
 
-def _optimal_weight(k: Any, r: Any = 1.0) -> Any:
-    # The root of the docstring as w = 1 - 4/(2 + s)^2, which neither cancels nor overflows.
-    # For r = 1, s = sqrt(k) + sqrt(k + 4) - 2.
+def _forgetful_error_ratio(w: Any, k: Any, lost: Any) -> Any:
+    # the same from 1 - r, which for r = 1 - 1/m has more digits than r
+    return _noise(w, k) / (w * (2 - w) + lost * _kept(w))
+
+
+def _optimal_depth(k: Any, r: Any, lost: Any) -> Any:
+    # The root of `optimal_weight` is w = 1 - 4/(2 + s)^2, where s neither cancels nor overflows.
+    # For r = 1, s = sqrt(k) + sqrt(k + 4) - 2. lost = 1 - r, and so apart = 1 - sqrt(r).
     q = r**0.5
-    near, far = (k + (1 - q) * (1 - q)) ** 0.5, (k + (1 + q) * (1 + q)) ** 0.5
-    gap = ((1 - q) * (1 - q)) ** 0.5
-    s = k / (near + gap) + (gap - (1 - q)) + k / (far + (1 + q))
+    apart = lost / (1 + q)
+    near, far = (k + apart * apart) ** 0.5, (k + (1 + q) * (1 + q)) ** 0.5
+    gap = (apart * apart) ** 0.5
+    return k / (near + gap) + (gap - apart) + k / (far + (1 + q))
+
+
+def _weight_at(s: Any) -> Any:
     return (s / (s + 2)) * ((s + 4) / (s + 2))
+
+
+def _rest_at(s: Any) -> Any:
+    # 1 - w without the cancellation near w = 1
+    return (2 / (s + 2)) * (2 / (s + 2))
+
+
+def _optimal_weight(k: Any, r: Any = 1.0) -> Any:
+    return _weight_at(_optimal_depth(k, r, 1 - r))
 
 
 def _resampled_error_ratio(w: Any, k: Any, s: Any) -> Any:
@@ -51,8 +69,9 @@ def _naive_weight(k: Any) -> Any:
     return k / (k + 1)
 
 
-def _break_even_weight(k: Any) -> Any:
-    return k / (k + 2)
+def _break_even_weight(k: Any, lost: Any = 0.0) -> Any:
+    # lost = 1 - r; where it is more than k, every weight gains, and this is negative
+    return (k - lost) / (k + (2 - lost))
 
 
 def _gain_over_naive(k: Any) -> Any:
@@ -220,23 +239,29 @@ def naive_weight(k: ArrayLike) -> Any:
     return _plain(_naive_weight(_validate.positive("k", k)))
 
 
-def break_even_weight(k: ArrayLike) -> Any:
-    """Weight above which synthetic rows help: ``error_ratio(w, k) < 1`` for ``w > k / (k + 2)``.
+def break_even_weight(k: ArrayLike, contraction: ArrayLike = 1.0) -> Any:
+    r"""Weight above which synthetic rows help: ``error_ratio(w, k) < 1``.
+
+    .. math:: \frac{k + r - 1}{k + r + 1}
+
+    which for ``r = 1`` is ``k / (k + 2)``.
 
     Parameters
     ----------
     k : array_like
         Ratio n/m of real to synthetic rows, positive.
+    contraction : array_like, optional
+        The factor r: see `error_ratio`.
 
     Returns
     -------
     float or ndarray
-        The weight at which the loop is just as good as n real rows alone.
+        The weight at which the loop is just as good as n real rows alone; 0 if every weight gains.
 
     Raises
     ------
     ValueError
-        If `k` is not finite and positive.
+        If `k` is not finite and positive, or `contraction` not finite and at least 0.
 
     Examples
     --------
@@ -244,7 +269,8 @@ def break_even_weight(k: ArrayLike) -> Any:
     >>> break_even_weight(2)
     0.5
     """
-    return _plain(_break_even_weight(_validate.positive("k", k)))
+    k_, r_ = _validate.positive("k", k), _validate.nonnegative("contraction", contraction)
+    return _plain(np.maximum(0, _break_even_weight(k_, 1 - r_)))
 
 
 def gain_over_naive(k: ArrayLike) -> Any:
@@ -278,25 +304,28 @@ def gain_over_naive(k: ArrayLike) -> Any:
     return _plain(_gain_over_naive(_validate.positive("k", k)))
 
 
-def half_life(w: ArrayLike) -> Any:
+def half_life(w: ArrayLike, contraction: ArrayLike = 1.0) -> Any:
     r"""Return how many generations halve the distance to the limit error.
 
-    .. math:: \frac{\ln 2}{-2 \ln(1-w)}
+    .. math:: \frac{\ln 2}{-2 \ln(1-w) - \ln r}
 
     Parameters
     ----------
     w : array_like
         Total weight of the real rows, in [0, 1].
+    contraction : array_like, optional
+        The factor r: see `error_ratio`.
 
     Returns
     -------
     float or ndarray
-        In generations, not rounded: ``inf`` at w = 0 and 0 at w = 1.
+        In generations, not rounded: 0 at w = 1 or r = 0, and ``inf`` where the loop has no finite
+        limit (for r = 1: at w = 0).
 
     Raises
     ------
     ValueError
-        If a weight is outside [0, 1].
+        If a weight is outside [0, 1], or `contraction` not finite and at least 0.
 
     Examples
     --------
@@ -304,8 +333,10 @@ def half_life(w: ArrayLike) -> Any:
     >>> round(half_life(0.5), 3)
     0.5
     """
+    w_, r_ = _validate.weight("w", w), _validate.nonnegative("contraction", contraction)
     with np.errstate(divide="ignore"):
-        return _plain(np.log(2) / (-2 * np.log1p(-_validate.weight("w", w))))
+        decay = -2 * np.log1p(-w_) - np.log(r_)
+        return _plain(np.where(decay > 0, np.log(2) / np.abs(decay), np.inf))
 
 
 def adaptive_weights(k: float, steps: int) -> Array:

@@ -206,6 +206,48 @@ def test_half_life_halves_the_transient() -> None:
     assert ((1 - w) ** (2 * half_life(w))).tolist() == pytest.approx([0.5] * 4, rel=1e-13, abs=0)
 
 
+@SAME_EVERY_RUN
+@given(k=ratios, r=st.floats(0, 3))
+def test_break_even_with_a_contraction(k: float, r: float) -> None:
+    w = break_even_weight(k, r)
+    if Fraction(k) + Fraction(r) <= 1:
+        assert w == pytest.approx(0, abs=1e-15)  # every weight gains
+    else:
+        # w^2 + k u^2 = 1 - r u^2 with u = 1 - w
+        k_, r_ = Fraction(k), Fraction(r)
+        assert w == pytest.approx(float((k_ + r_ - 1) / (k_ + r_ + 1)), rel=1e-12, abs=1e-15)
+        if 0.01 < w < 0.99:
+            assert exact_error(w, k, r) == pytest.approx(1, rel=1e-10)
+
+
+@SAME_EVERY_RUN
+@given(w=inner_weights, k=ratios, r=st.floats(0, 1))
+def test_the_error_from_what_is_lost(w: float, k: float, r: float) -> None:
+    error = module._forgetful_error_ratio(w, k, 1 - r)
+    assert error == pytest.approx(error_ratio(w, k, contraction=r), rel=1e-12, abs=0)
+
+
+def test_what_is_lost_keeps_its_digits() -> None:
+    """At the weight of naive mixing with m = 10^12, where 1 - r = 1/m decides."""
+    m = 10**12
+    w, k, r = Fraction(1, m + 1), Fraction(1, m), 1 - Fraction(1, m)
+    exact = float((w**2 + k * (1 - w) ** 2) / (1 - r * (1 - w) ** 2))
+    assert module._forgetful_error_ratio(1 / (m + 1), 1 / m, 1 / m) == pytest.approx(
+        exact, rel=ULPS, abs=0
+    )
+    assert exact == pytest.approx(1 / 3, rel=1e-11)
+
+
+@pytest.mark.parametrize(("w", "r"), [(0.5, 0.9), (0.2, 1.1), (0.9, 5.0), (0.3, 1e-6)])
+def test_half_life_with_a_contraction(w: float, r: float) -> None:
+    assert (r * (1 - w) ** 2) ** half_life(w, r) == pytest.approx(0.5, rel=1e-12)
+
+
+def test_half_life_where_nothing_or_everything_is_kept() -> None:
+    assert half_life(0.5, 0) == half_life(1, 0) == 0
+    assert half_life(0.1, 1.3) == math.inf  # r (1-w)^2 > 1: no limit
+
+
 def test_half_life_at_the_ends() -> None:
     assert half_life(0) == math.inf
     assert half_life(1) == 0
@@ -357,6 +399,8 @@ def test_the_traced_formulas_are_the_checked_ones(w: float, k: float, r: float) 
         (module._optimal_weight(k_), optimal_weight(k)),
         (module._naive_weight(k_), naive_weight(k)),
         (module._break_even_weight(k_), break_even_weight(k)),
+        (module._break_even_weight(k_, 1 - r_), break_even_weight(k, r)),
+        (module._forgetful_error_ratio(w_, k_, 1 - r_), error_ratio(w, k, contraction=r)),
     ]
     for traced, checked in pairs:
         assert traced.value == pytest.approx(checked, rel=ULPS, abs=0)
@@ -386,6 +430,8 @@ TAKES: list[tuple[str, str, Callable[[Any], Any]]] = [
     ("naive_weight", "k", naive_weight),
     ("break_even_weight", "k", break_even_weight),
     ("half_life", "w", half_life),
+    ("break_even_weight", "contraction", lambda x: break_even_weight(1, x)),
+    ("half_life", "contraction", lambda x: half_life(0.5, x)),
     ("adaptive_weights", "k", lambda x: adaptive_weights(x, 3)),
     ("adaptive_weights", "steps", lambda x: adaptive_weights(1, x)),
 ]

@@ -1,0 +1,225 @@
+/* The form of the page "Which weight?". `formulas` is traced from lib/advice.py, `texts` holds its
+   templates; this file only reads the form, shows numbers, and keeps the address and the chart. */
+function (formulas, texts) {
+  "use strict";
+
+  const LARGEST = 2 ** 53;
+  const NUMBER = /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+  /* A number with so many digits, as Python's format(x, ".6g") writes it. */
+  function general(x, digits) {
+    if (x === 0) return "0";
+    const [mantissa, exponent] = x.toExponential(digits - 1).split("e");
+    const power = Number(exponent);
+    const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+    if (power >= -4 && power < digits) return trimmed(x.toFixed(digits - 1 - power));
+    const size = String(Math.abs(power)).padStart(2, "0");
+    return `${trimmed(mantissa)}e${power < 0 ? "-" : "+"}${size}`;
+  }
+
+  const fill = (template, values) =>
+    template.replace(/\{(\w+)\}/g, (whole, name) => values[name]).trimEnd();
+
+  function start(root) {
+    const input = (name) => root.querySelector(`[name="${name}"]`);
+    const chosen = (name) => root.querySelector(`[name="${name}"]:checked`).value;
+    const choose = (name, value) => {
+      root.querySelector(`[name="${name}"][value="${value}"]`).checked = true;
+    };
+
+    function complain(name, message) {
+      const field = root.querySelector(`[data-field="${name}"]`);
+      const place = field.querySelector(".ww-error");
+      if (place.textContent !== message) place.textContent = message;
+      input(name).toggleAttribute("data-wrong", message !== "");
+      if (message) input(name).setAttribute("aria-invalid", "true");
+      else input(name).removeAttribute("aria-invalid");
+      return message === "";
+    }
+
+    /* Return the number in a field, or null and say what is wrong beside it. */
+    function rows(name, least, why) {
+      const text = input(name).value.trim();
+      const value = NUMBER.test(text) ? Number(text) : NaN;
+      const wrong =
+        !Number.isInteger(value) || value < 1
+          ? `${name} must be a whole number of at least 1, without separators`
+          : value < least
+            ? why
+            : value > LARGEST
+              ? `${name} must be at most 2^53, about 9e15`
+              : "";
+      return complain(name, wrong) ? value : null;
+    }
+
+    function positive(name, symbol) {
+      const text = input(name).value.trim();
+      const value = NUMBER.test(text) ? Number(text) : NaN;
+      const right = Number.isFinite(value) && value > 0;
+      const wrong = `${symbol} must be a number greater than 0, such as 0.5 or 2`;
+      return complain(name, right ? "" : wrong) ? value : null;
+    }
+
+    /* Read the form: all that lib.advice.advice would be given, or null. */
+    function read() {
+      const counts = chosen("given") === "counts";
+      for (const name of ["n", "m", "k"]) {
+        root.querySelector(`[data-field="${name}"]`).hidden = counts === (name === "k");
+      }
+      const of = input("of").value;
+      const settled = counts || of === "mean";
+      complain("of", settled ? "" : "with only k this must be a mean: the others need m");
+      const rho = positive("rho", "ρ");
+      if (!counts) {
+        const k = positive("k", "k");
+        return k === null || rho === null || !settled ? null : { n: null, m: null, k, rho, of };
+      }
+      const least = of === "variance" ? 2 : 1;
+      const why = (name) => `${name} must be at least 2: one row has no variance`;
+      const n = rows("n", least, why("n"));
+      const m = rows("m", least, why("m"));
+      return n === null || m === null || rho === null ? null : { n, m, k: n / m, rho, of };
+    }
+
+    /* Return all quantities by name, or null if they leave the range of numbers. */
+    function compute({ n, m, k, rho, of }) {
+      const set = n === null ? formulas.settings[of](k, 1) : formulas.settings[of](n, m);
+      const noise = set.ratio / rho;
+      const inRange = noise > 0 && noise < Infinity;
+      complain("rho", inRange ? "" : "k/ρ is too large or too small to compute with");
+      if (!inRange) return null;
+      const all = formulas.shared(k, set.ratio, set.contraction, set.lost, rho);
+      if (n !== null) Object.assign(all, formulas.counted(n, m, all.w, all.rest, set.centre));
+      return { ...all, lost: set.lost };
+    }
+
+    function words(asked, all) {
+      const values = { ...all, rho: asked.rho };
+      const short = {};
+      for (const [name, value] of Object.entries(values)) short[name] = general(value, 6);
+      const long = {};
+      for (const name of [...texts.filled, "rest"]) long[name] = general(values[name], 12);
+      long.setting = asked.n === null ? `k = ${general(asked.k, 12)}` : `n = ${asked.n}, m = ${asked.m}`;
+      long.worth =
+        asked.n === null
+          ? `${general(all.gain_over_real, 4)} times your real rows`
+          : `${general(all.effective_rows, 6)} real rows`;
+      return { short, long };
+    }
+
+    function show(asked, all) {
+      root.toggleAttribute("data-invalid", all === null);
+      const { short, long } = all === null ? {} : words(asked, all);
+      for (const cell of root.querySelectorAll("[data-quantity]")) {
+        const name = cell.dataset.quantity;
+        const value = all === null ? undefined : all[name];
+        const rowsOnly = asked !== null && asked.of === "variance";
+        const weight = ["synthetic_sample_weight", "mean_one_real", "mean_one_synthetic"];
+        cell.parentNode.hidden =
+          all !== null && (value === undefined || (rowsOnly && weight.includes(name)));
+        cell.textContent = value === undefined ? "–" : short[name];
+        if (value === undefined) delete cell.dataset.value;
+        else cell.dataset.value = String(value);
+      }
+      for (const group of root.querySelectorAll(".ww-table tbody")) {
+        group.hidden = ![...group.querySelectorAll("td")].some((cell) => !cell.parentNode.hidden);
+      }
+      const status = root.querySelector(".ww-summary");
+      const said = all === null
+        ? "No answer yet: a field above needs another value."
+        : fill(texts.summary[asked.of], short);
+      if (status.textContent !== said) status.textContent = said;
+      lines(asked, long);
+    }
+
+    function lines(asked, long) {
+      const offered = asked === null || !long ? {} : texts.templates[asked.of];
+      for (const radio of root.querySelectorAll('[name="library"]')) {
+        radio.parentNode.hidden = long !== undefined && !(radio.value in offered);
+      }
+      if (long && !(chosen("library") in offered)) choose("library", "numpy");
+      for (const block of root.querySelectorAll("[data-library]")) {
+        const name = block.dataset.library;
+        block.hidden = name !== chosen("library") || !long;
+        const code = block.querySelector("pre");
+        code.tabIndex = 0; // it may scroll; the theme takes this from what is hidden at first
+        code.textContent = name in offered ? `${fill(offered[name], long)}\n` : "";
+      }
+    }
+
+    /* --- the address: only in the book, not in a notebook --------------------------------- */
+
+    const inBook = document.documentElement.hasAttribute("data-content_root");
+
+    function fromAddress() {
+      const asked = new URLSearchParams(inBook ? location.search : "");
+      for (const name of ["n", "m", "k", "rho"]) {
+        if (asked.has(name)) input(name).value = asked.get(name);
+      }
+      const of = asked.get("of");
+      if ([...input("of").options].some((option) => option.value === of)) input("of").value = of;
+      if (asked.has("n") || asked.has("m")) choose("given", "counts");
+      else if (asked.has("k")) choose("given", "ratio");
+    }
+
+    function toAddress({ n, m, k, rho, of }) {
+      if (!inBook) return;
+      const asked = new URLSearchParams(location.search);
+      const values = {
+        n,
+        m,
+        k: n === null ? k : null,
+        rho: rho === 1 ? null : rho,
+        of: of === "mean" ? null : of,
+      };
+      for (const [name, value] of Object.entries(values)) {
+        if (value === null) asked.delete(name);
+        else asked.set(name, value);
+      }
+      try {
+        history.replaceState(null, "", `?${asked}${location.hash}`);
+      } catch {
+        // some browsers allow no change of an address that starts with file:
+      }
+    }
+
+    /* --- the chart below, if the page has one --------------------------------------------- */
+
+    function draw(asked, all) {
+      const own = (chart) => (chart.spec.params || []).some((p) => p.name === "noise_ratio");
+      const chart = (window.bookCharts || []).find(own);
+      if (!chart) return;
+      const values = {
+        noise_ratio: all.noise_ratio,
+        lost: all.lost,
+        best: all.w,
+        naive: all.naive_weight,
+      };
+      chart.ready = chart.ready.then(() => {
+        const view = chart.result.view;
+        for (const [name, value] of Object.entries(values)) view.signal(name, value);
+        return view.runAsync();
+      });
+    }
+
+    function update(changed) {
+      const asked = read();
+      const all = asked && compute(asked);
+      show(asked, all);
+      if (!all) return;
+      if (changed) toAddress(asked);
+      draw(asked, all);
+    }
+
+    fromAddress();
+    update(false);
+    root.addEventListener("input", () => update(true));
+    window.addEventListener("load", () => update(false)); // now the chart is there
+  }
+
+  for (const root of document.querySelectorAll(".which-weight:not([data-live])")) {
+    root.setAttribute("data-live", "");
+    root.querySelector(".ww-off").hidden = true;
+    start(root);
+  }
+}
