@@ -22,6 +22,12 @@
     return spec;
   }
 
+  function quiet(svg) {
+    for (const part of svg.querySelectorAll("[role]")) {
+      for (const name of ["role", "aria-roledescription", "aria-label"]) part.removeAttribute(name);
+    }
+  }
+
   /* One image with one text: screen readers would otherwise walk through every dot of the chart. */
   function describe(chart) {
     const container = chart.result.view.container();
@@ -29,8 +35,40 @@
       container.removeAttribute(name);
     }
     const svg = container.querySelector("svg");
+    quiet(svg);
+    new MutationObserver(() => quiet(svg)).observe(svg, {
+      subtree: true, childList: true, attributes: true, attributeFilter: ["role"],
+    });
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", chart.spec.description || "");
+  }
+
+  /* A button for a chart with the parameter `redraw`, its number of random draws; a click on the
+     chart does the same. Its words are told to screen readers, for whom the chart is an image. */
+  function offerRedraw(chart) {
+    if (!(chart.spec.params || []).some((p) => p.name === "redraw")) return;
+    const view = chart.result.view;
+    const [svg, form] = ["svg", "form"].map((part) => view.container().querySelector(part));
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "redraw btn btn-outline-primary";
+    button.textContent = "Draw again";
+    const words = document.createElement("p");
+    words.className = "visually-hidden";
+    words.setAttribute("role", "status");
+    const tell = () =>
+      view.runAsync().then(() => {
+        const texts = [...svg.querySelectorAll(".mark-text.role-mark text")].map((text) => text.textContent);
+        words.textContent = texts.join("; ");
+      });
+    const redraw = () => {
+      view.signal("redraw", view.signal("redraw") + 1);
+      return tell();
+    };
+    button.addEventListener("click", redraw);
+    svg.addEventListener("click", redraw);
+    form.addEventListener("change", tell);
+    form.before(button, words);
   }
 
   async function draw(chart) {
@@ -46,6 +84,7 @@
       tooltip: { theme: chart.mode },
     });
     describe(chart);
+    offerRedraw(chart);
     chart.element.style.minHeight = "";
   }
 
@@ -58,6 +97,7 @@
   };
 
   new MutationObserver(() => {
+    if ("printing" in document.documentElement.dataset) return; // see book.js
     for (const chart of charts) chart.ready = chart.ready.then(() => draw(chart));
   }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 
