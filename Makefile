@@ -12,24 +12,31 @@ SITE := _build/html/.built
 LIB := $(shell find lib -type f ! -name '*.pyc')
 PAGES := _config.yml _toc.yml $(shell find book _ext _static -type f ! -name '*.pyc')
 
+PDF := _build/html/.printed
 STUDENT := _build/student/.built
 INSTRUCTOR := _build/instructor/.built
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test student instructor notebooks lint check bench scaling verify reproduce clean
+.PHONY: help book pdf test student instructor links notebooks lint check bench scaling verify reproduce clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
 	  printf '  make %-10s %s\n' "$$name" "$$text"; done
 
-book: $(SITE)  ## build the website
+book: $(SITE) $(PDF)  ## build the website, and a PDF of it where there is a browser
 	@echo "The website: $(CURDIR)/_build/html/index.html"
 
-test: check $(SITE)  ## check the code, then test the library, the notebooks and the website
+test: check $(SITE) $(PDF) $(STUDENT)  ## check the code, then test library, notebooks and website
 	$(BIN)/python -m pytest -q -ra -n 2 --dist loadfile --nbval --nbval-current-env \
 	  --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 300 \
 	  --nbval-sanitize-with tests/sanitize.cfg
+
+pdf: $(PDF)  ## print the website into one PDF, and offer it there: needs Chromium
+
+links: $(SITE)  ## check the links to other sites: needs a network
+	rm -rf _build/linkcheck
+	$(BIN)/jupyter-book build . -n -q --builder custom --custom-builder linkcheck
 
 student: $(STUDENT)  ## build the edition without solutions, and assignments without them
 	@echo "The student edition: $(CURDIR)/_build/student/html/index.html"
@@ -90,6 +97,11 @@ $(SITE): $(PAGES) $(LIB) $(INSTALLED) _build/.fresh
 	rm -rf _build/html _build/.doctrees _build/jupyter_execute
 	$(BIN)/jupyter-book build . -W --keep-going -n -q
 	@touch $@
+
+# Without a browser there is no PDF, and the next try looks for one again.
+$(PDF): $(SITE) scripts/pdf.py scripts/pdf.css scripts/browser.py
+	$(BIN)/python -m scripts.pdf
+	@test ! -e _build/html/golden-ratio-weighting.pdf || touch $@
 
 # The other editions: aside first, so that a stop leaves the old one or the new one. They share the
 # cache of executed chapters with the book, and are built after it, so that each chapter runs once.

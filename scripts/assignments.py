@@ -16,6 +16,7 @@ import builtins
 import os
 import re
 import shutil
+import subprocess
 import symtable
 import sys
 import tempfile
@@ -284,6 +285,10 @@ def _wanted_before(statements: Iterable[ast.stmt], wanted: set[str]) -> set[str]
             case ast.If(test=test, body=body, orelse=orelse):
                 either = _wanted_before(body, set()) | _wanted_before(orelse, set())
                 wanted = wanted | either | _used(test)
+            case ast.With(items=items, body=body):
+                wanted = _wanted_before(body, wanted)
+                for item in items:
+                    wanted = wanted | _used(item.context_expr)
             case _:
                 wanted = (wanted - _defined(statement)) | _used(statement)
     return wanted
@@ -329,7 +334,18 @@ def needed_code(context: Iterable[str], code: Iterable[str]) -> str:
                 if isinstance(statement, ast.FunctionDef | ast.ClassDef):
                     called |= _used(statement)
         if called == known:
-            return "\n".join([*sorted(imports), *reversed(others)])
+            return _formatted("\n".join([*sorted(imports), *reversed(others)]))
+
+
+def _formatted(source: str) -> str:
+    """Sort imports, and lay the code out as in the chapters."""
+    ruff = [sys.executable, "-m", "ruff"]
+    for step in (["check", "-q", "--fix", "--isolated", "--select=I"], ["format", "--isolated"]):
+        command = [*ruff, *step, "--line-length=75", "-"]
+        source = subprocess.run(  # noqa: S603 - our own command
+            command, input=source, capture_output=True, text=True, check=True
+        ).stdout
+    return source.strip("\n")
 
 
 # --- notebooks ------------------------------------------------------------------------------------
@@ -341,20 +357,21 @@ def variable(name: str) -> str:
 
 
 def with_variables(source: str) -> str:
-    """Turn ``check("a-name", answer)`` of a solution into ``a_name = answer``."""
-    tree = ast.parse(source)
+    """Turn ``check("a-name", answer)`` of a solution into ``a_name = answer``.
+
+    Only the first of each name: a solution may go on and show what a wrong answer is told.
+    """
     lines = source.splitlines(keepends=True)
-    for statement in reversed(tree.body):
+    found: dict[str, tuple[int, int, str]] = {}
+    for statement in ast.parse(source).body:
         call = statement.value if isinstance(statement, ast.Expr) else None
-        if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "check"):
-            continue
-        name, answer = call.args
-        assert isinstance(name, ast.Constant)  # noqa: S101 - a check is always by a literal name
-        value = ast.get_source_segment(source, answer)
-        if "\n" in (value or ""):
-            value = f"({value})"
-        first, last = statement.lineno - 1, statement.end_lineno
-        lines[first:last] = [f"{variable(str(name.value))} = {value}\n"]
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "check":
+            name, answer = (ast.get_source_segment(source, part) or "" for part in call.args)
+            value = f"({answer})" if "\n" in answer else answer
+            line = f"{variable(ast.literal_eval(name))} = {value}\n"
+            found.setdefault(name, (statement.lineno - 1, statement.end_lineno or 0, line))
+    for first, last, line in reversed(found.values()):
+        lines[first:last] = [line]
     return "".join(lines)
 
 
@@ -514,10 +531,12 @@ def _drop_empty_cells(path: Path) -> None:
 
 
 def chapters() -> list[Path]:
-    """Return the chapters that have exercises, in the order of the book."""
+    """Return the chapters that have exercises with solutions, in the order of the book."""
     toc = (ROOT / "_toc.yml").read_text("utf8")
     pages = [ROOT / f"{page}.md" for page in re.findall(r"- file: (\S+)", toc)]
-    return [page for page in pages if page.exists() and "{exercise}" in page.read_text("utf8")]
+    return [
+        page for page in pages if page.exists() and "{solution-start}" in page.read_text("utf8")
+    ]
 
 
 def main() -> None:

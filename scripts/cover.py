@@ -12,6 +12,9 @@ spiral, shrinks the golden rectangle by phi^-4 as well. So the rectangle is plac
 e_0 = 1 and the eye of its spiral at 1/phi; then the top edge of the rectangle that is left after t
 full turns lies exactly at the height e_t. The script asserts this.
 
+The banner is also on the card that is shown where somebody links to the book,
+_static/social-card.png.
+
 Run it with ``python -m scripts.cover``.
 """
 
@@ -20,6 +23,8 @@ import os
 import textwrap
 from pathlib import Path
 
+import vl_convert
+
 Point = tuple[float, float]
 Square = tuple[float, float, float, Point, Point]
 
@@ -27,7 +32,7 @@ WIDTH, HEIGHT = 1200, 360
 PHI = (1 + math.sqrt(5)) / 2
 W = 1 / PHI  # the golden weight
 E = (W**2 + (1 - W) ** 2) / (W * (2 - W))  # limit error at k = 1; equals W
-GOLD, GOLD_LINE, BLUE, RED = "#e69f00", "#b07a00", "#0072b2", "#c04e08"  # as in the loop drawings
+GOLD, GOLD_LINE, BLUE, RED = "#e69f00", "#c28800", "#0072b2", "#b04423"  # as in the loop drawings
 GREY, SLATE = "#7b8490", "#626d79"
 
 
@@ -181,8 +186,34 @@ def draw() -> str:
 '''
 
 
-if __name__ == "__main__":
-    target = Path(__file__).parents[1] / "book" / "figures" / "cover.svg"
-    aside = target.with_suffix(".svg.new")
-    aside.write_text(draw(), encoding="utf-8")
+def card() -> bytes:
+    """Draw the card, 1200 by 630 pixels, as a PNG."""
+    banner = draw().split("</style>")[1].removesuffix("</svg>\n")
+    fonts = "font-family: 'Liberation Sans', Arial, Helvetica, 'DejaVu Sans', sans-serif"
+    svg = f'''<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 630" width="{WIDTH}" height="630">
+  <style>text {{ font: italic 26px 'DejaVu Sans', sans-serif; text-anchor: middle }}</style>
+  <rect width="{WIDTH}" height="630" fill="#ffffff"/>
+  <g style="{fonts}">
+    <text x="36" y="104" style="{fonts}; font-size: 68px; font-weight: 700; font-style: normal; text-anchor: start"
+          fill="#1b2a41">Golden Ratio Weighting</text>
+    <text x="38" y="164" style="{fonts}; font-size: 32px; font-style: normal; text-anchor: start"
+          fill="#4a5562">How to train on your own output without collapse:</text>
+    <text x="38" y="208" style="{fonts}; font-size: 32px; font-style: normal; text-anchor: start"
+          fill="#4a5562">proved, computed, and checked by simulation</text>
+  </g>
+  <g transform="translate(0 246)">{banner}</g>
+</svg>'''
+    return bytes(vl_convert.svg_to_png(svg))
+
+
+def write(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    aside = target.with_name(f"{target.name}.new")
+    aside.write_bytes(content)
     os.replace(aside, target)
+
+
+if __name__ == "__main__":
+    root = Path(__file__).parents[1]
+    write(root / "book" / "figures" / "cover.svg", draw().encode())
+    write(root / "_static" / "social-card.png", card())

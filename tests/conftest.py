@@ -1,11 +1,12 @@
-"""Settings for every test, and the hunt for a browser."""
+"""Settings for every test, and the browser."""
 
 from __future__ import annotations
 
 import os
-import shutil
 
 import pytest
+
+from scripts.browser import find_browser
 
 # Inherited by nbval's kernels, where lib.charts then shows a chart as "alt.Chart(...)" only.
 os.environ["BOOK_CHARTS"] = "off"
@@ -14,12 +15,6 @@ NO_BROWSER = (
     "THE WEBSITE WAS NOT TESTED IN A BROWSER: no Chromium found. "
     "Install it (Debian, Ubuntu: apt-get install chromium) or set CHROMIUM to its path."
 )
-
-
-def find_browser() -> str | None:
-    """Return the path of a Chromium or Chrome that is installed, never download one."""
-    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
-    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="session")

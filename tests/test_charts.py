@@ -50,6 +50,9 @@ def of_figure(number: int) -> pd.DataFrame:
 
 
 MADE = {
+    "calculator_chart": lambda: charts.calculator_chart(1000, 5000),
+    "live_simulation": charts.live_simulation,
+    "loop_explorer": charts.loop_explorer,
     "loops_explorer": charts.loops_explorer,
     "weight_explorer": charts.weight_explorer,
     "mean_explorer": charts.mean_explorer,
@@ -91,7 +94,7 @@ MADE = {
     "gain_figure": lambda: charts.gain_figure(of_figure(9), description="d" * 50),
     "growth_chart": lambda: charts.growth_chart(GROWTH, description="d" * 50),
 }
-TEXTS = {"note", "number_table"}
+TEXTS = {"note", "number_table", "weight_calculator"}
 """What is on a page like a chart, and is none."""
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import lib.__main__ as cli
-from lib import error_ratio, naive_weight, optimal_weight
+from lib import advice, error_ratio, naive_weight, optimal_weight
+from lib.advice import Advice
 from lib.claims import Claim, claim, claims
 from lib.simulate import Estimate
 from lib.verify import Receipt
@@ -51,8 +52,45 @@ def test_per_row_weights_sum_to_one_and_have_the_golden_ratio(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--real", "1000", "--synthetic", "5e3"], advice(1000, 5000)),
+        (["--ratio", "0.2"], advice(k=0.2)),
+        (["--ratio", "1e-9", "--rho", "2.8"], advice(k=1e-9, rho=2.8)),
+        (
+            ["--real", "1", "--synthetic", "1e12", "--of", "frequencies"],
+            advice(1, 10**12, of="frequencies"),
+        ),
+        (
+            ["--real", "20", "--synthetic", "30", "--of", "variance", "--rho", ".5"],
+            advice(20, 30, of="variance", rho=0.5),
+        ),
+    ],
+)
+def test_weight_is_the_advice_as_text_and_as_json(
+    arguments: list[str], expected: Advice, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["weight", *arguments]) == 0
+    assert capsys.readouterr().out == expected.report() + "\n"
+    assert cli.main(["weight", *arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == expected.to_dict()
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["weight"], "--ratio"),
+        (["weight", "--ratio", "0"], "--ratio"),
+        (["weight", "--ratio", "nan"], "--ratio"),
+        (["weight", "--ratio", "a half"], "--ratio"),
+        (["weight", "--ratio", "1", "--real", "5"], "leave out --real"),
+        (["weight", "--ratio", "1", "--real", "5", "--synthetic", "5"], "--real and --synthetic"),
+        (["weight", "--ratio", "1", "--of", "variance"], "--of variance"),
+        (["weight", "--ratio", "1", "--rho", "0"], "--rho"),
+        (["weight", "--ratio", "1", "--rho", "x"], "--rho"),
+        (["weight", "--ratio", "1e300", "--rho", "1e-300"], "rho"),
+        (["weight", "--real", "5", "--synthetic", "5", "--of", "median"], "--of"),
+        (["weight", "--real", "5", "--synthetic", "1", "--of", "variance"], "one row has none"),
         (["weight", "--real", "0", "--synthetic", "5"], "--real"),
         (["weight", "--real", "10", "--synthetic", "-5"], "--synthetic"),
         (["weight", "--real", "nan", "--synthetic", "5"], "nan"),
@@ -190,24 +228,50 @@ def fake(monkeypatch: pytest.MonkeyPatch, **values: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "status"),
+    ("values", "status", "verdict"),
     [
-        ({"a": 1.0, "b": 1.0}, cli.CONFIRMED),
-        ({"a": 1.0, "b": 1.03}, cli.REFUTED),
-        ({"a": 0.0, "b": 1.03}, cli.REFUTED),
-        ({"a": 0.0, "b": 1.0}, cli.INCONCLUSIVE),
+        ({"a": 1.0, "b": 1.0}, cli.CONFIRMED, "confirmed (2 of 2 confirmed)"),
+        (
+            {"a": 1.0, "b": 1.03},
+            cli.REFUTED,
+            "refuted (1 of 2 confirmed; 1 refuted: mean-break-even)",
+        ),
+        (
+            {"a": 0.0, "b": 1.03},
+            cli.REFUTED,
+            "refuted (0 of 2 confirmed; 1 refuted: mean-break-even; 1 inconclusive: mean-naive)",
+        ),
+        (
+            {"a": 0.0, "b": 1.0},
+            cli.INCONCLUSIVE,
+            "inconclusive (1 of 2 confirmed; 1 inconclusive: mean-naive)",
+        ),
     ],
 )
-def test_exit_status(
+def test_exit_status_and_verdict(
     values: dict[str, float],
     status: int,
+    verdict: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     ids = dict(zip("ab", ("mean-naive", "mean-break-even"), strict=True))
     fake(monkeypatch, **{ids[name]: value for name, value in values.items()})
     assert cli.main(["verify", "--claim", *ids.values()]) == status
-    assert "false-alarm rate" in capsys.readouterr().out
+    *_, rate, last = capsys.readouterr().out.splitlines()
+    assert rate == "false-alarm rate: 0.0001 a claim, at most 0.0002 for the set"
+    assert last == f"verdict: {verdict}"
+
+
+def test_the_readme_says_what_the_set_is_worth(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(monkeypatch, **dict.fromkeys(claims(), 1.0))
+    assert cli.main(["verify"]) == cli.CONFIRMED
+    *_, rate, last = capsys.readouterr().out.splitlines()
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf8")
+    assert f"`{last}`" in readme
+    assert rate.split("at most ")[1].removesuffix(" for the set") in readme
 
 
 def test_json_is_whole_and_replaces(tmp_path: Path) -> None:
@@ -220,6 +284,11 @@ def test_json_is_whole_and_replaces(tmp_path: Path) -> None:
     assert receipt["claim"] == "mean-break-even"
     assert receipt["seed"] == 5
     assert receipt["verdict"] == "confirmed"
+    one = claim("mean-break-even")
+    assert (receipt["theorem"], receipt["page"]) == (one.theorem, one.page)
+    assert receipt["code"] == list(one.code)
+    assert receipt["definition"] == "lib.claims.gaussian.mean_claims"
+    assert receipt["test"] == "tests/test_claims.py::test_confirmed[mean-break-even]"
     assert [path.name for path in tmp_path.iterdir()] == ["receipts.json"]
 
 

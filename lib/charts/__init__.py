@@ -5,6 +5,8 @@ evaluated in the page. Every chart has a description, its text alternative.
 """
 
 from lib.charts._theme import GOLD, GREY, REAL, SYNTHETIC, theme
+from lib.charts.calculator import calculator_chart, weight_calculator
+from lib.charts.checks import receipt_table
 from lib.charts.explorers import (
     contraction_explorer,
     covariance_explorer,
@@ -26,6 +28,7 @@ from lib.charts.figures import (
     survival_figure,
     weight_figure,
 )
+from lib.charts.play import live_simulation, loop_explorer
 from lib.charts.simulations import (
     bars,
     coupled_paths,
@@ -47,6 +50,7 @@ __all__ = [
     "REAL",
     "SYNTHETIC",
     "bars",
+    "calculator_chart",
     "collapse_figure",
     "contraction_explorer",
     "coupled_paths",
@@ -57,6 +61,8 @@ __all__ = [
     "gain_figure",
     "generation_explorer",
     "growth_chart",
+    "live_simulation",
+    "loop_explorer",
     "loops_explorer",
     "loss_explorer",
     "mean_explorer",
@@ -64,6 +70,7 @@ __all__ = [
     "note",
     "number_table",
     "quantile_paths",
+    "receipt_table",
     "reliability_explorer",
     "resampling_explorer",
     "simulated_paths",
@@ -72,6 +79,7 @@ __all__ = [
     "theme",
     "theory_and_simulation",
     "tree_diagram",
+    "weight_calculator",
     "weight_explorer",
     "weight_figure",
 ]

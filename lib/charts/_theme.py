@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import altair as alt
 
-REAL, SYNTHETIC, GOLD, GREY = "#0072b2", "#c04e08", "#b07a00", "#7b8490"
+REAL, SYNTHETIC, GOLD, GREY = "#0072b2", "#b04423", "#c28800", "#7b8490"
 """Colours of the drawings too: at least 3 : 1 on both backgrounds, apart for colour-blind eyes."""
 
 _LOOPS = {"fully synthetic": SYNTHETIC, "accumulate": GREY, "fixed real": GOLD, "fresh real": REAL}

@@ -11,16 +11,7 @@ import pytest
 from pages import PAGES, SITE, Visit, visit
 from playwright.sync_api import Browser, sync_playwright
 
-ARGUMENTS = [
-    "--no-sandbox",  # root has no sandbox
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    # or the browser itself asks its maker's servers for things
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from scripts.browser import ARGUMENTS
 
 
 class _Quiet(SimpleHTTPRequestHandler):
