@@ -13,15 +13,17 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from lib import _validate
+from lib.advice import KINDS, advice, enough_rows
 from lib.claims import claim, claims
 from lib.data import DataUnavailable
 from lib.reproduce import rerun
-from lib.verify import ALPHA, Receipt, verify
-from lib.weights import error_ratio, half_life, naive_weight, optimal_weight
+from lib.verify import ALPHA, Receipt, false_alarms, record, verify
 from lib.workers import ClusterError
 
 CONFIRMED, REFUTED, BAD_USE, INCONCLUSIVE = 0, 1, 2, 3
 INTERRUPTED, UNREAD = 130, 141  # as a shell says it of a stop and of a closed pipe
+_STATUS = {"refuted": REFUTED, "inconclusive": INCONCLUSIVE, "confirmed": CONFIRMED}
+"""Of a set of checks it is that of its worst verdict, which comes first."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,8 +38,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     weight = commands.add_parser("weight", help="which weight for so many real and synthetic rows?")
-    weight.add_argument("--real", metavar="N", required=True, help="fresh real rows a generation")
-    weight.add_argument("--synthetic", metavar="M", required=True, help="synthetic rows of it")
+    weight.add_argument("--real", metavar="N", help="fresh real rows a generation")
+    weight.add_argument("--synthetic", metavar="M", help="synthetic rows of it")
+    weight.add_argument("--ratio", metavar="K", help="n/m, if only that is known")
+    weight.add_argument(
+        "--rho",
+        metavar="R",
+        default="1",
+        help="times the model's variance that real rows have (default 1: the model is right)",
+    )
+    weight.add_argument("--of", metavar="KIND", default="mean", help=f"{', '.join(KINDS)}")
+    weight.add_argument("--json", action="store_true", help="all numbers, as JSON")
     weight.set_defaults(run=_weight)
 
     check = commands.add_parser(
@@ -86,50 +97,34 @@ def _integer(name: str, text: str, least: int = 1) -> int:
     return _validate.integer(name, value, least)
 
 
-def weight_report(real: int, synthetic: int) -> str:
-    """Answer "which weight for my n and m?" in plain text.
-
-    Parameters
-    ----------
-    real, synthetic : int
-        Numbers of fresh real and of synthetic rows in a generation.
-
-    Returns
-    -------
-    str
-        The weight, the weight of each row, and the expected error in the long run against naive
-        mixing and real rows alone.
-
-    Raises
-    ------
-    ValueError
-        If a number is not an integer of at least 1.
-    """
-    n, m = _validate.integer("real", real), _validate.integer("synthetic", synthetic)
-    k = n / m
-    w, naive = optimal_weight(k), naive_weight(k)
-    best, mixed = error_ratio(w, k), error_ratio(naive, k)
-    return "\n".join(
-        [
-            f"n = {n} real rows, m = {m} synthetic rows, k = n/m = {k:.6g}",
-            "",
-            f"weight on the real rows      w  = {w:.6f}   (naive mixing: {naive:.6f})",
-            f"weight of each real row     w/n = {w / n:.6g}",
-            f"weight of each synthetic (1-w)/m = {(1 - w) / m:.6g}",
-            f"as sample_weight: 1 for a real row, {w:.6f} for a synthetic row",
-            "",
-            "expected error in the long run, real rows alone = 1:",
-            f"  this weight    {best:.6f}   (as good as {n / best:.0f} real rows)",
-            f"  naive mixing   {mixed:.6f}   ({mixed / best - 1:.1%} more)",
-            "  real alone     1.000000",
-            f"half of the way there in {half_life(w):.2f} generations",
-        ]
-    )
+def _number(name: str, text: str) -> float:
+    try:
+        value: Any = float(text)
+    except ValueError:
+        value = text
+    return float(_validate.positive(name, value))
 
 
 def _weight(arguments: argparse.Namespace) -> int:
-    real = _integer("--real", arguments.real)
-    print(weight_report(real, _integer("--synthetic", arguments.synthetic)))
+    if arguments.of not in KINDS:
+        raise _validate.fail("--of", f"one of {', '.join(KINDS)}", arguments.of)
+    counts = {"--real": arguments.real, "--synthetic": arguments.synthetic}
+    given = [name for name, text in counts.items() if text is not None]
+    rho = _number("--rho", arguments.rho)
+    if arguments.ratio is not None:
+        if given:
+            raise ValueError(f"`--ratio` stands alone: leave out {' and '.join(given)}")
+        if arguments.of != "mean":
+            raise ValueError(f"`--of {arguments.of}` needs --real and --synthetic, not --ratio")
+        found = advice(k=_number("--ratio", arguments.ratio), rho=rho)
+    elif len(given) < len(counts):
+        raise ValueError("give both --real and --synthetic, or --ratio alone")
+    else:
+        n, m = (_integer(name, text) for name, text in counts.items())
+        for name, rows in zip(counts, (n, m), strict=True):
+            enough_rows(name, rows, arguments.of)
+        found = advice(n, m, rho=rho, of=arguments.of)
+    print(json.dumps(found.to_dict(), indent=1) if arguments.json else found.report())
     return CONFIRMED
 
 
@@ -151,16 +146,24 @@ def _verify(arguments: argparse.Namespace) -> int:
             bar.write(_line(receipts[-1]), file=sys.stdout)
             sys.stdout.flush()
             if file:  # after each, so that a stop loses nothing that is finished
-                _write(file, json.dumps([r.to_dict() for r in receipts], indent=1) + "\n")
-    count = {
-        verdict: sum(receipt.verdict == verdict for receipt in receipts)
-        for verdict in ("confirmed", "refuted", "inconclusive")
+                _write(file, json.dumps([record(r) for r in receipts], indent=1) + "\n")
+    bound = f"{ALPHA:g} a claim, at most {false_alarms(len(receipts)):.2g} for the set"
+    print(f"false-alarm rate: {bound}")
+    print(_verdict(receipts))
+    found = {receipt.verdict for receipt in receipts}
+    return next(status for verdict, status in _STATUS.items() if verdict in found)
+
+
+def _verdict(receipts: Sequence[Receipt]) -> str:
+    """Sum up a set of checks: its worst verdict, and which claims are not confirmed."""
+    ids = {
+        verdict: [receipt.claim for receipt in receipts if receipt.verdict == verdict]
+        for verdict in _STATUS
     }
-    print(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
-    print(f"false-alarm rate: {ALPHA:g} a claim, at most {ALPHA * len(receipts):.2g} for the set")
-    if count["refuted"]:
-        return REFUTED
-    return INCONCLUSIVE if count["inconclusive"] else CONFIRMED
+    worst = next(verdict for verdict in ids if ids[verdict])
+    counts = [f"{len(ids.pop('confirmed'))} of {len(receipts)} confirmed"]
+    counts += [f"{len(some)} {verdict}: {', '.join(some)}" for verdict, some in ids.items() if some]
+    return f"verdict: {worst} ({'; '.join(counts)})"
 
 
 def _line(receipt: Receipt) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from scipy import stats
 
 from lib import _validate
-from lib.claims import Claim, claim
+from lib.claims import Claim, claim, definitions
 from lib.simulate import Estimate
 
 Verdict = Literal["confirmed", "refuted", "inconclusive"]
@@ -43,6 +43,9 @@ FEWEST = 1000
 
 MOST_LOST = 1e-3
 """A larger share of lost replicates makes a check inconclusive: what they hide is not known."""
+
+TEST = "tests/test_claims.py::test_confirmed"
+"""The test that holds every claim, with another seed than the book's."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,63 @@ class Receipt:
                 f"verdict     {self.verdict}",
             ]
         )
+
+
+def false_alarms(count: int) -> float:
+    """Bound the probability that a set of checks refutes any claim, if all of them are true.
+
+    The sum of the checks' own rates, whatever the dependence between them.
+
+    Parameters
+    ----------
+    count : int
+        Checks in the set.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from lib.verify import false_alarms
+    >>> false_alarms(50)
+    0.005
+    """
+    return min(1.0, ALPHA * _validate.integer("count", count, least=0))
+
+
+def record(receipt: Receipt) -> dict[str, Any]:
+    """Return a receipt of one of the book's claims with where to find what it is about.
+
+    Parameters
+    ----------
+    receipt : Receipt
+
+    Returns
+    -------
+    dict
+        `Receipt.to_dict`, with the label of the theorem, its page, the names of the code that
+        computes what it says, of the function that defines the claim, and of its test.
+
+    Raises
+    ------
+    ValueError
+        If the claim is none of the book's.
+
+    Examples
+    --------
+    >>> from lib.verify import record, verify
+    >>> record(verify("mean-naive"))["theorem"]
+    'thm-naive'
+    """
+    one = claim(receipt.claim)
+    return receipt.to_dict() | {
+        "theorem": one.theorem,
+        "page": one.page,
+        "code": list(one.code),
+        "definition": definitions()[one.id],
+        "test": f"{TEST}[{one.id}]",
+    }
 
 
 def check(

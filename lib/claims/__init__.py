@@ -16,6 +16,7 @@ from lib.claims.base import (
     ExtrapolatedExperiment,
     GainExperiment,
     LargeSampleExperiment,
+    named,
 )
 from lib.claims.flood import flood_claims
 from lib.claims.frequencies import frequency_claims
@@ -32,28 +33,39 @@ __all__ = [
     "LargeSampleExperiment",
     "claim",
     "claims",
+    "definitions",
+    "named",
 ]
+
+
+_BUILDERS = (
+    mean_claims,
+    covariance_claims,
+    likelihood_claims,
+    linear_claims,
+    misspecification_claims,
+    cdf_claims,
+    loss_claims,
+    kernel_claims,
+    flood_claims,
+    frequency_claims,
+    population_claims,
+    tree_claims,
+    resampling_claims,
+)
+"""In the order of the book."""
 
 
 @cache
 def claims() -> Mapping[str, Claim]:
     """Return every claim by its id, in the order of the book."""
-    everything = [
-        *mean_claims(),
-        *covariance_claims(),
-        *likelihood_claims(),
-        *linear_claims(),
-        *misspecification_claims(),
-        *cdf_claims(),
-        *loss_claims(),
-        *kernel_claims(),
-        *flood_claims(),
-        *frequency_claims(),
-        *population_claims(),
-        *tree_claims(),
-        *resampling_claims(),
-    ]
-    return {one.id: one for one in everything}
+    return {one.id: one for build in _BUILDERS for one in build()}
+
+
+@cache
+def definitions() -> Mapping[str, str]:
+    """Return by a claim's id the full name of the function that defines it."""
+    return {one.id: named(build)[0] for build in _BUILDERS for one in build()}
 
 
 def claim(id: str) -> Claim:

@@ -249,6 +249,27 @@ class GainExperiment:
         return self.worse.theory() / self.better.theory()
 
 
+def named(*objects: Any) -> tuple[str, ...]:
+    """Return the full names of functions, classes and methods: what a claim's `code` holds.
+
+    Parameters
+    ----------
+    *objects : callable
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> from lib.claims.base import named
+    >>> from lib.weights import error_ratio
+    >>> named(error_ratio)
+    ('lib.weights.error_ratio',)
+    """
+    return tuple(f"{one.__module__}.{one.__qualname__}" for one in objects)
+
+
 @dataclass(frozen=True)
 class Claim:
     """A theorem, with a number that it predicts and the experiment that can refute it.
@@ -271,6 +292,8 @@ class Claim:
         Replicates that make the check fine enough for its resolution.
     wrong : mapping of str to callable
         Well-known wrong versions of the prediction, which the check must refute.
+    code : tuple of str
+        Full names of the functions and classes of `lib` that compute what the theorem says.
     resolution : float
         Relative error that the check must be able to see.
     """
@@ -284,6 +307,7 @@ class Claim:
     experiment: Experiment | ExtrapolatedExperiment | LargeSampleExperiment | GainExperiment
     reps: int
     wrong: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+    code: tuple[str, ...] = ()
     resolution: float = 0.02
 
     def simulate(self, *, seed: int = 1, reps: int | None = None, n_jobs: int = 1) -> Estimate:

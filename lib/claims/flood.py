@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from lib.claims.base import Claim, Experiment, GainExperiment, LargeSampleExperiment
+from lib.claims.base import Claim, Experiment, GainExperiment, LargeSampleExperiment, named
 from lib.data import shipped_counts, shipped_income, standardised
 from lib.loops import FreshReal
 from lib.models import Categorical, CountedPopulation, Gaussian, LinearRegression, Model
 from lib.models.gaussian import _covariance_ratio
+from lib.recursion import AffineRecursion
 from lib.weights import error_ratio, gain_over_naive, naive_weight, optimal_weight
 
 ROWS = 100
@@ -81,6 +82,7 @@ def flood_claims() -> list[Claim]:
         experiment: GainExperiment,
         reps: int,
         *,
+        code: Sequence[Any],
         status: Literal["exact", "asymptotic"] = "exact",
     ) -> Claim:
         return Claim(
@@ -93,6 +95,7 @@ def flood_claims() -> list[Claim]:
             experiment,
             reps,
             _wrong(k),
+            named(*code, naive_weight, optimal_weight),
         )
 
     return [
@@ -104,6 +107,7 @@ def flood_claims() -> list[Claim]:
             f"{optimal_weight(0.01):.4f}.",
             error_ratio,
             _gain(normal, "mean", 0.01),
+            code=[gain_over_naive, Gaussian],
             reps=2500,
         ),
         one(
@@ -113,6 +117,7 @@ def flood_claims() -> list[Claim]:
             "closed forms.",
             _covariance_error,
             _gain(normal, "covariance", 0.05),
+            code=[AffineRecursion, Gaussian],
             reps=2000,
         ),
         one(
@@ -122,6 +127,7 @@ def flood_claims() -> list[Claim]:
             "ratio of E with contraction 1 - 1/m.",
             lambda w, k: float(error_ratio(w, k, contraction=1 - k / ROWS)),
             _gain(Categorical(marital / marital.sum()), "frequencies", 0.05),
+            code=[error_ratio, Categorical],
             reps=4700,
         ),
         one(
@@ -132,6 +138,7 @@ def flood_claims() -> list[Claim]:
             "the mean.",
             error_ratio,
             _gain(LinearRegression(np.ones(8), design=design), "theta", 0.02),
+            code=[gain_over_naive, LinearRegression],
             reps=5800,
         ),
         one(
@@ -152,6 +159,7 @@ def flood_claims() -> list[Claim]:
                     for w in (naive_weight(0.05), optimal_weight(0.05))
                 )
             ),
+            code=[error_ratio, CountedPopulation],
             reps=16,
             status="asymptotic",
         ),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from lib.claims.base import Claim, Experiment
+from lib.claims.base import Claim, Experiment, named
 from lib.data import shipped_counts
 from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic, Loop
 from lib.models import Categorical
+from lib.recursion import AccumulatingRecursion, AffineRecursion
 from lib.weights import error_ratio, optimal_weight
 
 
@@ -25,6 +27,7 @@ def frequency_claims() -> list[Claim]:
         predicted: Callable[[], float],
         wrong: dict[str, Callable[[], float]],
         *,
+        code: Sequence[Any],
         steps: int = 60,
         t: int | None = None,
         reps: int,
@@ -33,8 +36,10 @@ def frequency_claims() -> list[Claim]:
         model = Categorical(counts / counts.sum())
         unit = float(model.sampling_noise(loop.n, loop.m)["frequencies"].real[0])
         experiment = Experiment(model, loop, "frequencies", steps, t, unit)
-        theorem = "thm-frequencies"
-        return Claim(id, statement, "exact", theorem, page, predicted, experiment, reps, wrong)
+        theorem, uses = "thm-frequencies", named(*code, Categorical)
+        return Claim(
+            id, statement, "exact", theorem, page, predicted, experiment, reps, wrong, uses
+        )
 
     w500 = optimal_weight(1, contraction=1 - 1 / 500)
     return [
@@ -46,6 +51,7 @@ def frequency_claims() -> list[Claim]:
             FreshReal(n=500, m=500, w=w500),
             lambda: w500,
             {"naive mixing": lambda: error_ratio(0.5, 1)},
+            code=[optimal_weight, error_ratio],
             reps=4000,
         ),
         one(
@@ -56,6 +62,7 @@ def frequency_claims() -> list[Claim]:
             FreshReal(n=8, m=4, w=0.1),
             lambda: error_ratio(0.1, 2, contraction=0.75),
             {"contraction without 1 - 1/m": lambda: error_ratio(0.1, 2)},
+            code=[error_ratio],
             reps=13_000,
         ),
         one(
@@ -68,6 +75,7 @@ def frequency_claims() -> list[Claim]:
             {"linear growth t + 1": lambda: 21.0},
             steps=20,
             t=20,
+            code=[FullySynthetic, AffineRecursion],
             reps=40_000,
         ),
         one(
@@ -79,6 +87,7 @@ def frequency_claims() -> list[Claim]:
             lambda: (0.75 + 0.25) / (1 - 0.25 * (1 - 1 / 50)),
             {"fresh rows assumed": lambda: error_ratio(0.5, 1)},
             steps=24,
+            code=[FixedReal, AffineRecursion],
             reps=48_000,
         ),
         one(
@@ -93,6 +102,7 @@ def frequency_claims() -> list[Claim]:
             {"the mean's sum of 1/i^2": lambda: float((1 / np.arange(1.0, 22.0) ** 2).sum())},
             steps=20,
             t=20,
+            code=[Accumulate, AccumulatingRecursion],
             reps=90_000,
         ),
     ]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lib.claims.base import Claim, Experiment
+from lib.claims.base import Claim, Experiment, named
 from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic, Loop
 from lib.models import Gaussian
 from lib.models.gaussian import Moments, _covariance_ratio
+from lib.recursion import AccumulatingRecursion, AffineRecursion
 from lib.weights import (
     _kept,
     _noise,
@@ -35,6 +37,7 @@ def mean_claims() -> list[Claim]:
         predicted: Callable[[], float],
         wrong: dict[str, Callable[[], float]],
         *,
+        code: Sequence[Any],
         theorem: str = "thm-gaussian-mean",
         page: str = "book/gaussian/mean",
         steps: int = 100,
@@ -43,7 +46,10 @@ def mean_claims() -> list[Claim]:
     ) -> Claim:
         unit = float(np.trace(model.cov)) / loop.n
         experiment = Experiment(model, loop, "mean", steps, t, unit)
-        return Claim(id, statement, "exact", theorem, page, predicted, experiment, reps, wrong)
+        uses = named(*code, Gaussian)
+        return Claim(
+            id, statement, "exact", theorem, page, predicted, experiment, reps, wrong, uses
+        )
 
     return [
         one(
@@ -57,6 +63,7 @@ def mean_claims() -> list[Claim]:
             page="book/foundations/four-loops",
             steps=10,
             t=10,
+            code=[FullySynthetic, AffineRecursion],
             reps=160_000,
         ),
         one(
@@ -70,6 +77,7 @@ def mean_claims() -> list[Claim]:
             page="book/foundations/four-loops",
             steps=40,
             t=40,
+            code=[Accumulate, AccumulatingRecursion],
             reps=150_000,
         ),
         one(
@@ -82,6 +90,7 @@ def mean_claims() -> list[Claim]:
             theorem="thm-four-loops",
             page="book/foundations/four-loops",
             steps=24,
+            code=[FixedReal, AffineRecursion],
             reps=70_000,
         ),
         one(
@@ -96,6 +105,7 @@ def mean_claims() -> list[Claim]:
             },
             theorem="thm-optimal-weight",
             page="book/foundations/one-recursion",
+            code=[optimal_weight, error_ratio],
             reps=6000,
         ),
         one(
@@ -106,6 +116,7 @@ def mean_claims() -> list[Claim]:
             {"the k = 1 answer": lambda: optimal_weight(1)},
             theorem="thm-optimal-weight",
             page="book/foundations/one-recursion",
+            code=[optimal_weight, error_ratio],
             reps=10_000,
         ),
         one(
@@ -120,6 +131,7 @@ def mean_claims() -> list[Claim]:
             },
             theorem="thm-naive",
             page="book/foundations/one-recursion",
+            code=[naive_weight, error_ratio],
             reps=16_000,
         ),
         one(
@@ -130,6 +142,7 @@ def mean_claims() -> list[Claim]:
             {"equal weights": lambda: error_ratio(naive_weight(1.5), 1.5)},
             theorem="thm-naive",
             page="book/foundations/one-recursion",
+            code=[break_even_weight, error_ratio],
             reps=6000,
         ),
         one(
@@ -142,6 +155,7 @@ def mean_claims() -> list[Claim]:
                 "k forgotten": lambda: error_ratio(0.35, 1),
                 "k upside down": lambda: error_ratio(0.35, 2.5),
             },
+            code=[error_ratio],
             reps=9000,
         ),
         one(
@@ -160,6 +174,7 @@ def mean_claims() -> list[Claim]:
             page="book/foundations/one-recursion",
             steps=4,
             t=4,
+            code=[error_ratio, AffineRecursion],
             reps=200_000,
         ),
     ]
@@ -176,6 +191,7 @@ def covariance_claims() -> list[Claim]:
         predicted: Callable[[], float],
         wrong: dict[str, Callable[[], float]],
         *,
+        code: Sequence[Any],
         theorem: str = "thm-gaussian-covariance",
         steps: int = 60,
         t: int | None = None,
@@ -183,8 +199,10 @@ def covariance_claims() -> list[Claim]:
     ) -> Claim:
         alone = model.sampling_noise(loop.n, loop.m)["covariance"].real[0]
         experiment = Experiment(model, loop, "covariance", steps, t, float(alone))
-        page = "book/gaussian/covariance"
-        return Claim(id, statement, "exact", theorem, page, predicted, experiment, reps, wrong)
+        page, uses = "book/gaussian/covariance", named(*code, Gaussian)
+        return Claim(
+            id, statement, "exact", theorem, page, predicted, experiment, reps, wrong, uses
+        )
 
     golden = optimal_weight(1)
     shape = float(np.trace(COVARIANCE) ** 2 / np.square(COVARIANCE).sum())
@@ -211,6 +229,7 @@ def covariance_claims() -> list[Claim]:
             FreshReal(n=20, m=20, w=golden),
             lambda: fresh(20, 20, golden),
             {"the asymptotic formula": lambda: golden},
+            code=[AffineRecursion],
             reps=12_000,
         ),
         one(
@@ -223,6 +242,7 @@ def covariance_claims() -> list[Claim]:
                 "the asymptotic formula": lambda: error_ratio(0.5, 2.5),
                 "trace component left out": lambda: _without_trace(model, 20, 8, 0.5),
             },
+            code=[AffineRecursion],
             reps=60_000,
         ),
         one(
@@ -234,6 +254,7 @@ def covariance_claims() -> list[Claim]:
             {"fresh rows assumed": lambda: error_ratio(0.5, 1)},
             theorem="thm-covariance-loops",
             steps=24,
+            code=[FixedReal, AffineRecursion],
             reps=145_000,
         ),
         one(
@@ -246,6 +267,7 @@ def covariance_claims() -> list[Claim]:
             theorem="thm-covariance-loops",
             steps=20,
             t=20,
+            code=[Accumulate, AccumulatingRecursion],
             reps=320_000,
         ),
         one(
@@ -258,6 +280,7 @@ def covariance_claims() -> list[Claim]:
             theorem="thm-covariance-loops",
             steps=4,
             t=4,
+            code=[FullySynthetic, AffineRecursion],
             reps=360_000,
         ),
         Claim(
@@ -270,6 +293,7 @@ def covariance_claims() -> list[Claim]:
             "book/gaussian/covariance",
             lambda: 61 * drift,
             Experiment(model, collapse, "log_det", steps=60, t=60),
+            code=named(Gaussian.log_det_drift),
             reps=8000,
             wrong={
                 "an unbiased estimate does not drift": lambda: 0.0,
@@ -285,6 +309,7 @@ def covariance_claims() -> list[Claim]:
             "book/gaussian/covariance",
             lambda: 0.5,
             Experiment(model, collapse, _Below(model, median), steps=20, t=20),
+            code=named(Gaussian.log_det_median, Gaussian.log_det_cdf),
             reps=110_000,
             wrong={
                 # then twice the median would be where the median is

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from lib.claims.base import Claim, Experiment, ExtrapolatedExperiment
+from lib.claims.base import Claim, Experiment, ExtrapolatedExperiment, named
 from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic, Loop
 from lib.models import Categorical, EmpiricalCDF, KernelDensity, NormalMixture
+from lib.models.kernel import SpectralRecursion
+from lib.recursion import AccumulatingRecursion, AffineRecursion
 from lib.survival import extinction, loss_probability, memory, surviving_rows
 from lib.weights import error_ratio, optimal_weight
 
@@ -32,6 +34,7 @@ def cdf_claims() -> list[Claim]:
         predicted: Callable[[], float],
         wrong: dict[str, Callable[[], float]],
         *,
+        code: Sequence[Any],
         model: EmpiricalCDF = uniform,
         metric: str = "cdf",
         spread: float = 1 / 6,
@@ -40,7 +43,10 @@ def cdf_claims() -> list[Claim]:
         reps: int,
     ) -> Claim:
         experiment = Experiment(model, loop, metric, steps, t, spread / loop.n)
-        return Claim(id, statement, "exact", "thm-cdf", page, predicted, experiment, reps, wrong)
+        uses, theorem = named(*code, EmpiricalCDF), "thm-cdf"
+        return Claim(
+            id, statement, "exact", theorem, page, predicted, experiment, reps, wrong, uses
+        )
 
     poisson = stats.poisson(1)
     below = stats.norm.cdf(1.0)
@@ -56,6 +62,7 @@ def cdf_claims() -> list[Claim]:
             FreshReal(n=20, m=20, w=best),
             lambda: best,
             {"naive mixing": lambda: error_ratio(0.5, 1)},
+            code=[optimal_weight, error_ratio],
             reps=8000,
         ),
         one(
@@ -65,6 +72,7 @@ def cdf_claims() -> list[Claim]:
             FreshReal(n=8, m=4, w=0.1),
             lambda: error_ratio(0.1, 2, contraction=0.75),
             {"contraction without 1 - 1/m": lambda: error_ratio(0.1, 2)},
+            code=[error_ratio],
             reps=24_000,
         ),
         one(
@@ -76,6 +84,7 @@ def cdf_claims() -> list[Claim]:
             {"linear growth t + 1": lambda: 21.0},
             steps=20,
             t=20,
+            code=[FullySynthetic, AffineRecursion],
             reps=70_000,
         ),
         one(
@@ -89,6 +98,7 @@ def cdf_claims() -> list[Claim]:
             metric="cdf(1.0)",
             spread=below * (1 - below),
             steps=24,
+            code=[FixedReal, AffineRecursion],
             reps=170_000,
         ),
         one(
@@ -102,6 +112,7 @@ def cdf_claims() -> list[Claim]:
             {"the mean's sum of 1/i^2": lambda: float((1 / np.arange(1.0, 10.0) ** 2).sum())},
             steps=8,
             t=8,
+            code=[Accumulate, AccumulatingRecursion],
             reps=90_000,
         ),
         one(
@@ -112,6 +123,7 @@ def cdf_claims() -> list[Claim]:
             lambda: 6 * steps_of_poisson * error_ratio(0.3, 0.5, contraction=1 - 1 / 40),
             {"the law of a continuous F": lambda: error_ratio(0.3, 0.5, contraction=1 - 1 / 40)},
             model=EmpiricalCDF(poisson),
+            code=[error_ratio],
             reps=20_000,
         ),
         Claim(
@@ -123,6 +135,7 @@ def cdf_claims() -> list[Claim]:
             page,
             lambda: float(surviving_rows(50, 50, 20)[-1]),
             Experiment(uniform, FullySynthetic(n=50, m=50), "distinct", 20, 20),
+            code=named(surviving_rows),
             reps=20_000,
             wrong={
                 "every generation keeps 1 - 1/e of the values": lambda: 50 * (1 - np.exp(-1)) ** 20,
@@ -149,6 +162,7 @@ def cdf_claims() -> list[Claim]:
                     for loop in coverage
                 )
             ),
+            code=named(EmpiricalCDF.band),
             reps=32_000,
             wrong={
                 "the half-width of 1.96 standard errors": lambda: (
@@ -192,12 +206,14 @@ def loss_claims() -> list[Claim]:
         predicted: Callable[[], float],
         wrong: dict[str, Callable[[], float]],
         *,
+        code: Sequence[Any],
         steps: int,
         t: int | None = None,
         reps: int,
     ) -> Claim:
         experiment = Experiment(Categorical([p, 1 - p]), loop, _Lost(), steps, t)
-        return Claim(id, statement, status, theorem, page, predicted, experiment, reps, wrong)
+        uses = named(*code, Categorical)
+        return Claim(id, statement, status, theorem, page, predicted, experiment, reps, wrong, uses)
 
     small = FreshReal(n=40, m=40, w=0.5)
     large = FreshReal(n=MANY, m=2 * MANY, w=0.4)
@@ -219,6 +235,7 @@ def loss_claims() -> list[Claim]:
             },
             steps=20,
             t=20,
+            code=[loss_probability],
             reps=40_000,
         ),
         one(
@@ -236,6 +253,7 @@ def loss_claims() -> list[Claim]:
             },
             steps=20,
             t=20,
+            code=[extinction],
             reps=70_000,
         ),
         one(
@@ -252,6 +270,7 @@ def loss_claims() -> list[Claim]:
                 "the limit for large samples": lambda: float(np.exp(-0.8 * memory(0.5, 1))),
             },
             steps=60,
+            code=[loss_probability],
             reps=40_000,
         ),
         one(
@@ -269,6 +288,7 @@ def loss_claims() -> list[Claim]:
                 "the memory of k = 1": lambda: float(np.exp(-memory(0.4, 1))),
             },
             steps=60,
+            code=[memory],
             reps=70_000,
         ),
     ]
@@ -292,6 +312,7 @@ def kernel_claims() -> list[Claim]:
             page,
             lambda: float(plain.theory(path)["mise"].path(25)[-1]),
             Experiment(plain, path, "mise", 25),
+            code=named(KernelDensity, SpectralRecursion),
             reps=7500,
             wrong={
                 "bias that does not compound": lambda: _without_compounding(plain, path),
@@ -309,6 +330,7 @@ def kernel_claims() -> list[Claim]:
             page,
             lambda: float(mixed.theory(kept)["mise"].path(6)[-1]),
             Experiment(mixed, kept, "mise", 6, 6),
+            code=named(KernelDensity, SpectralRecursion),
             reps=50_000,
             wrong={
                 "the first density": lambda: float(mixed.theory(kept)["mise"].path(1)[0]),
@@ -324,6 +346,7 @@ def kernel_claims() -> list[Claim]:
             page,
             lambda: 1 + 0.64 / 0.25,
             Experiment(KernelDensity(0.8), long, "spread", 100),
+            code=named(KernelDensity.limit_variance),
             reps=3000,
             wrong={"smoothed once": lambda: 1 + 0.64},
         ),

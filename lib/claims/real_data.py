@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from lib.claims.base import Claim, Experiment, LargeSampleExperiment
+from lib.claims.base import Claim, Experiment, LargeSampleExperiment, named
 from lib.data import (
     PREDICTORS,
     affairs,
@@ -74,6 +74,7 @@ def population_claims() -> list[Claim]:
             LargeSampleExperiment(
                 income, FreshReal(n=MANY, m=MANY, w=best), steps=40, burn_in=10, chains=400
             ),
+            code=named(optimal_weight, CountedPopulation),
             reps=40,
             wrong={
                 "the model is right": lambda: error_ratio(best, 1),
@@ -92,6 +93,7 @@ def population_claims() -> list[Claim]:
             LargeSampleExperiment(
                 visits, FreshReal(n=MANY, m=MANY, w=counts_best), steps=30, burn_in=12, chains=700
             ),
+            code=named(optimal_weight, CountedPopulation),
             reps=16,
             wrong={
                 "the model is right": lambda: error_ratio(counts_best, 1),
@@ -110,6 +112,7 @@ def population_claims() -> list[Claim]:
             LargeSampleExperiment(
                 women, FreshReal(n=MANY, m=MANY // 2, w=w), "kl", steps=24, burn_in=6, chains=400
             ),
+            code=named(optimal_weight, CountedPopulation),
             reps=14,
             wrong={
                 "k forgotten": lambda: _limit(kl_rho, w, 1),
@@ -148,6 +151,7 @@ def tree_claims() -> list[Claim]:
                 50,
                 unit=float(learned.sampling_noise(8, 4)["one_way"].real[0]),
             ),
+            code=named(error_ratio, ChowLiuTree),
             reps=3700,
             wrong={"contraction without 1 - 1/m": lambda: error_ratio(0.3, 2)},
         ),
@@ -162,6 +166,7 @@ def tree_claims() -> list[Claim]:
             Experiment(
                 fixed, few, "edges", 30, unit=float(fixed.sampling_noise(8, 4)["edges"].real[0])
             ),
+            code=named(error_ratio, FixedTree),
             reps=5600,
             wrong={"contraction without 1 - 1/m": lambda: error_ratio(0.3, 2)},
         ),
@@ -175,6 +180,7 @@ def tree_claims() -> list[Claim]:
             page,
             lambda: best,
             Experiment(fixed, half, "kl", 20, unit=fixed.dim / 2 / half.n),
+            code=named(optimal_weight, FixedTree),
             reps=760,
             wrong={
                 "k forgotten": lambda: error_ratio(best, 1),
@@ -211,6 +217,7 @@ def resampling_claims() -> list[Claim]:
             page,
             lambda: exact(8, 4, 6, 0.5),
             experiment(8, 4, 6, 0.5),
+            code=named(resampled_error_ratio, ResampledCategorical),
             reps=6000,
             wrong={
                 "for large samples": lambda: resampled_error_ratio(0.5, 2, 8 / 6),
@@ -227,6 +234,7 @@ def resampling_claims() -> list[Claim]:
             page,
             lambda: exact(1000, 1000, 2000, large),
             experiment(1000, 1000, 2000, large),
+            code=named(resampled_error_ratio, ResampledCategorical),
             reps=3200,
             wrong={"drawing again is free": lambda: error_ratio(large, 1)},
         ),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from lib.claims.base import Claim, Experiment, LargeSampleExperiment
+from lib.claims.base import Claim, Experiment, LargeSampleExperiment, named
 from lib.loops import Accumulate, FreshReal, FullySynthetic, Loop
 from lib.models import LinearRegression, LogisticRegression, PoissonRegression
 from lib.models.glm import GeneralizedLinearModel
+from lib.recursion import AccumulatingRecursion, AffineRecursion
 from lib.weights import error_ratio, optimal_weight
 
 GOLDEN = optimal_weight(1)
@@ -37,6 +39,7 @@ def likelihood_claims() -> list[Claim]:
             page,
             lambda: GOLDEN,
             LargeSampleExperiment(logistic, FreshReal(n=100, m=100, w=GOLDEN)),
+            code=named(optimal_weight, LogisticRegression),
             reps=440,
             wrong={
                 "information at theta = 0": lambda: GOLDEN * wrong_unit,
@@ -58,6 +61,7 @@ def likelihood_claims() -> list[Claim]:
                 FreshReal(n=100, m=50, w=optimal_weight(2)),
                 metric="kl",
             ),
+            code=named(optimal_weight, PoissonRegression),
             reps=360,
             wrong={
                 "k forgotten": lambda: error_ratio(optimal_weight(2), 1),
@@ -85,6 +89,7 @@ def linear_claims() -> list[Claim]:
         predicted: Callable[[], float],
         wrong: dict[str, Callable[[], float]],
         *,
+        code: Sequence[Any],
         theorem: str,
         steps: int = 60,
         t: int | None = None,
@@ -92,7 +97,10 @@ def linear_claims() -> list[Claim]:
     ) -> Claim:
         unit = float(model.sampling_noise(loop.n, loop.m)["theta"].real[0])
         experiment = Experiment(model, loop, "theta", steps, t, unit)
-        return Claim(id, statement, "exact", theorem, page, predicted, experiment, reps, wrong)
+        uses = named(*code, LinearRegression)
+        return Claim(
+            id, statement, "exact", theorem, page, predicted, experiment, reps, wrong, uses
+        )
 
     return [
         one(
@@ -104,6 +112,7 @@ def linear_claims() -> list[Claim]:
             lambda: GOLDEN,
             {"naive mixing": lambda: error_ratio(0.5, 1)},
             theorem="thm-linear-fixed",
+            code=[optimal_weight, error_ratio],
             reps=20_000,
         ),
         one(
@@ -115,6 +124,7 @@ def linear_claims() -> list[Claim]:
             lambda: error_ratio(0.3, 0.5),
             {"k forgotten": lambda: error_ratio(0.3, 1)},
             theorem="thm-linear-fixed",
+            code=[error_ratio],
             reps=20_000,
         ),
         one(
@@ -128,6 +138,7 @@ def linear_claims() -> list[Claim]:
             theorem="thm-linear-fixed",
             steps=10,
             t=10,
+            code=[Accumulate, AccumulatingRecursion],
             reps=200_000,
         ),
         one(
@@ -139,6 +150,7 @@ def linear_claims() -> list[Claim]:
             lambda: _one_covariate(6, 4, 0.5),
             {"the asymptotic formula": lambda: error_ratio(0.5, 1.5)},
             theorem="thm-linear-random",
+            code=[LinearRegression.one_step, AffineRecursion],
             reps=30_000,
         ),
         one(
@@ -150,6 +162,7 @@ def linear_claims() -> list[Claim]:
             lambda: _recursion(plane, FreshReal(n=8, m=8, w=best)),
             {"the asymptotic formula": lambda: error_ratio(best, 1)},
             theorem="thm-linear-random",
+            code=[LinearRegression.one_step, AffineRecursion],
             reps=30_000,
         ),
         one(
@@ -163,6 +176,7 @@ def linear_claims() -> list[Claim]:
             theorem="thm-linear-random",
             steps=10,
             t=10,
+            code=[FullySynthetic, AffineRecursion],
             reps=200_000,
         ),
     ]
@@ -210,6 +224,7 @@ def misspecification_claims() -> list[Claim]:
             page,
             lambda: counts.misspecification * best,
             LargeSampleExperiment(counts, FreshReal(n=100, m=100, w=best)),
+            code=named(optimal_weight, GeneralizedLinearModel.ratio, PoissonRegression),
             reps=620,
             wrong={
                 "the model is right": lambda: error_ratio(best, 1),
@@ -226,6 +241,7 @@ def misspecification_claims() -> list[Claim]:
             page,
             lambda: limit(labels, 0.8),
             LargeSampleExperiment(labels, FreshReal(n=100, m=100, w=0.8)),
+            code=named(error_ratio, GeneralizedLinearModel.ratio, LogisticRegression),
             reps=1850,
             wrong={"the model is right": lambda: error_ratio(0.8, 1)},
             resolution=RESOLUTION,
