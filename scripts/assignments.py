@@ -37,12 +37,23 @@ POINTS: Mapping[str, int] = {"Number": 1, "Formula": 2, "Simulated": 3}
 
 OPEN_POINTS = 4
 
+PROJECT = "Small project"
+"""So the titles of exercises begin that have an open part beside what is checked."""
+
+OPEN_PROMPT = (
+    "*What you did, what came out, with its standard error, and why. Add cells for code below.*"
+)
+
+MARKING = "The solution stands above. The teacher's guide says how the open part is marked."
+
 INTRODUCTION = """\
 # Exercises: {title}
 
 Read the chapter *{title}* of the book first; its notation is used here. Put your answer in place
 of `...` and run the cell: `check` says what is wrong with an answer, but not what is right.
-You may use everything in `lib`. At the end, save the notebook and hand it in as your teacher says.
+You may use everything in `lib`. The cells with `grader` count the points in the same way as your
+teacher will. At the end restart, run all cells, save the notebook, and hand it in as your teacher
+says. Do not rename it: its first cell asks for it by its name.
 """
 
 
@@ -240,10 +251,18 @@ def _changed(statement: ast.stmt) -> set[str]:
     for node in ast.walk(statement):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
-        elif isinstance(node, ast.Subscript | ast.Attribute) and (
-            isinstance(node.ctx, ast.Store) or getattr(node, "attr", "") in _CHANGES
-        ):
-            names.update(n.id for n in ast.walk(node.value) if isinstance(n, ast.Name))
+            continue
+        changed: ast.AST | None = None
+        match node:
+            case ast.Subscript(value=value, ctx=ast.Store()):
+                changed = value
+            case ast.Attribute(value=value, ctx=ast.Store()):
+                changed = value
+            # np.append, whose result is used, changes nothing
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=value, attr=attr))):
+                changed = value if attr in _CHANGES else None
+        if changed is not None:
+            names.update(n.id for n in ast.walk(changed) if isinstance(n, ast.Name))
     return names | _defined(statement)
 
 
@@ -255,7 +274,10 @@ def _defined(statement: ast.stmt) -> set[str]:
         return {(name.asname or name.name).split(".")[0] for name in statement.names}
     if isinstance(statement, ast.Assign):
         parts = [node for target in statement.targets for node in ast.walk(target)]
-        if all(isinstance(part, ast.Name | ast.Tuple | ast.expr_context) for part in parts):
+        if all(
+            isinstance(part, ast.Name | ast.Tuple | ast.Starred | ast.expr_context)
+            for part in parts
+        ):
             return {part.id for part in parts if isinstance(part, ast.Name)}
     return set()
 
@@ -363,14 +385,15 @@ def with_variables(source: str) -> str:
     """
     lines = source.splitlines(keepends=True)
     found: dict[str, tuple[int, int, str]] = {}
-    for statement in ast.parse(source).body:
+    for statement in ast.walk(ast.parse(source)):  # also within a loop
         call = statement.value if isinstance(statement, ast.Expr) else None
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "check":
             name, answer = (ast.get_source_segment(source, part) or "" for part in call.args)
             value = f"({answer})" if "\n" in answer else answer
-            line = f"{variable(ast.literal_eval(name))} = {value}\n"
-            found.setdefault(name, (statement.lineno - 1, statement.end_lineno or 0, line))
-    for first, last, line in reversed(found.values()):
+            indent = " " * call.col_offset
+            line = f"{indent}{variable(ast.literal_eval(name))} = {value}\n"
+            found.setdefault(name, (call.lineno - 1, call.end_lineno or 0, line))
+    for first, last, line in sorted(found.values(), reverse=True):
         lines[first:last] = [line]
     return "".join(lines)
 
@@ -415,7 +438,7 @@ def master(
         cells.append(new_markdown_cell(heading))
         if exercise.checks:
             cells += _question(exercise, show, points)
-        else:
+        if not exercise.checks or exercise.title.startswith(PROJECT):
             cells += _open_question(exercise, show)
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"  # the same notebook gives the same file
@@ -450,14 +473,17 @@ def _question(
 
 
 def _open_question(exercise: Exercise, show: Callable[[str], str]) -> list[nbformat.NotebookNode]:
-    settings = {"name": variable(exercise.label), "points": OPEN_POINTS, "manual": True}
+    name = f"{variable(exercise.label)}_open"
+    settings = {"name": name, "points": OPEN_POINTS, "manual": True}
+    # where an answer is checked, the solution stands there
+    solution = [] if exercise.checks else _solution(exercise, show)
     return [
         new_raw_cell("# BEGIN QUESTION\n" + yaml.safe_dump(settings, sort_keys=False)),
         new_raw_cell("# BEGIN PROMPT"),
-        new_markdown_cell("*Write your answer here; add cells for code below.*"),
+        new_markdown_cell(OPEN_PROMPT),
         new_raw_cell("# END PROMPT"),
         new_raw_cell("# BEGIN SOLUTION"),
-        *_solution(exercise, show),
+        *(solution or [new_markdown_cell(MARKING)]),
         new_raw_cell("# END SOLUTION"),
         new_raw_cell("# END QUESTION"),
     ]

@@ -94,7 +94,7 @@ MADE = {
     "gain_figure": lambda: charts.gain_figure(of_figure(9), description="d" * 50),
     "growth_chart": lambda: charts.growth_chart(GROWTH, description="d" * 50),
 }
-TEXTS = {"note", "number_table", "weight_calculator"}
+TEXTS = {"note", "number_table", "receipt_table", "weight_calculator"}
 """What is on a page like a chart, and is none."""
 
 

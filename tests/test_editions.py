@@ -180,12 +180,13 @@ def test_text_for_any_notebook() -> None:
 
 def test_answers_become_variables() -> None:
     source = 'x = 3\ncheck("a-b", x + 1)\ncheck(\n    "c",\n    lambda k: (\n        k\n    ),\n)\n'
-    source += 'check("a-b", 0)\n'
+    source += 'check("a-b", 0)\nfor i in (1, 2):\n    if i == 2:\n        check("d", i)\n'
     space: dict[str, Any] = {}
     space["check"] = lambda *_: None
     exec(with_variables(source), space)  # noqa: S102 - our own text
     assert space["a_b"] == 4
     assert space["c"](7) == 7
+    assert space["d"] == 2
 
 
 def test_only_code_that_is_needed() -> None:
@@ -208,6 +209,24 @@ def test_only_code_that_is_needed() -> None:
     exec(kept, space)  # noqa: S102
     assert space["grid"] == [1, 2]
     assert space["f"](9) == 5
+
+
+def test_what_is_used_is_not_changed() -> None:
+    context = [
+        "import numpy as np",
+        "a = np.append([1], 2)\nb = np.append([3], 4)",
+        "*_, last = (1, 2)\nseries = {}\nseries.update(x=last)",
+    ]
+    found = needed_code(context, ["print(np.sum(a), last)"]).splitlines()
+    assert found == ["import numpy as np", "", "a = np.append([1], 2)", "*_, last = (1, 2)"]
+    assert "update" in needed_code(context, ["print(series)"])
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=NAMES)
+def test_little_stands_before_the_first_exercise(path: Path) -> None:
+    chapter = assignments.read_chapter(path)
+    code = [text for one in chapter.exercises for kind, text in one.solution if kind == "code"]
+    assert len(needed_code(chapter.context, code).splitlines()) <= 30
 
 
 def test_the_macros_are_those_of_the_site() -> None:

@@ -105,13 +105,14 @@ def test_there_is_an_assignment_for_each_chapter(student: Path) -> None:
 
 
 def test_the_title_says_which_edition_it_is(student: Path) -> None:
-    assert "student edition" in (student / "html" / "index.html").read_text("utf8")
-    assert "student edition" not in (SITE / "index.html").read_text("utf8")
+    page = Path("book", "intro.html")
+    assert "student edition" in (student / "html" / page).read_text("utf8")
+    assert "student edition" not in (SITE / page).read_text("utf8")
 
 
 def test_no_download_leads_around_it(student: Path) -> None:
     """No link to the whole book as a PDF, nor to a place with the executed chapters."""
     for name in (student / "html").rglob("*.html"):
         text = name.read_text("utf8")
-        for way in (".pdf", "colab.research", "mybinder.org"):
+        for way in ('.pdf"', "colab.research", "mybinder.org"):
             assert way not in text, f"{name}: {way}"
