@@ -18,7 +18,7 @@ INSTRUCTOR := _build/instructor/.built
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book pdf test student instructor links notebooks lint check bench scaling verify reproduce clean
+.PHONY: help book pdf test student instructor lab links notebooks lint check bench scaling verify reproduce clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## */\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -33,6 +33,10 @@ test: check $(SITE) $(PDF) $(STUDENT)  ## check the code, then test library, not
 	  --nbval-sanitize-with tests/sanitize.cfg
 
 pdf: $(PDF)  ## print the website into one PDF, and offer it there: needs Chromium
+
+lab: $(INSTALLED)  ## open the chapters as notebooks, to do the exercises
+	$(BIN)/python -m pip install -q --disable-pip-version-check jupyterlab==4.6.6
+	$(BIN)/jupyter lab
 
 links: $(SITE)  ## check the links to other sites: needs a network
 	rm -rf _build/linkcheck

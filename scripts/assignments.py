@@ -6,6 +6,9 @@ same with solutions, and a zip file that grades what students hand in::
 
     _build/student/assignments/gaussian-mean.ipynb
     _build/instructor/assignments/gaussian-mean/{gaussian-mean.ipynb,student/,autograder.zip}
+
+With the environment variable ``BOOK_REPOSITORY`` (the address of a public repository) the zip file
+also says where another machine, such as Gradescope's, finds the library.
 """
 
 from __future__ import annotations
@@ -419,7 +422,7 @@ def master(
     setup = needed_code(chapter.context, code)
     if "import check" not in setup:
         setup = f"from lib.exercises import check\n{setup}"
-    config = {
+    config: dict[str, object] = {
         "name": chapter.name,
         "init_cell": True,
         "export_cell": False,
@@ -428,6 +431,9 @@ def master(
         "tests": {"ok_format": True},
         "suppress_no_tests_warning": True,
     }
+    repository = os.environ.get("BOOK_REPOSITORY")
+    if repository:  # a grader on another machine has to install the library
+        config["requirements"] = [f"golden-ratio-book @ git+{repository}"]
     cells = [
         new_raw_cell("# ASSIGNMENT CONFIG\n" + yaml.safe_dump(config, sort_keys=False)),
         new_markdown_cell(INTRODUCTION.format(title=chapter.title) + "\n" + macros()),

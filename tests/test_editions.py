@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,28 @@ def test_graders_tell_right_from_wrong(name: str, tmp_path: Path) -> None:
     assert grade(grader, student, tmp_path / "unanswered") == (0, most)
     answered(student, "0.123")
     assert grade(grader, student, tmp_path / "wrong") == (0, most)
+
+
+def test_a_grader_elsewhere_is_told_where_the_library_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ROOT / "book/gaussian/mean.md"
+    for repository, told in (("", False), ("https://github.com/some/book", True)):
+        monkeypatch.setenv("BOOK_REPOSITORY", repository)
+        made = assignments.make(path, "instructor", tmp_path, run_tests=False)
+        with zipfile.ZipFile(made.with_name("autograder.zip")) as grader:
+            environment = grader.read("environment.yml").decode()
+        assert ("git+https://github.com/some/book" in environment) == told
+
+
+def test_projects_have_an_open_part() -> None:
+    for path in CHAPTERS:
+        chapter = assignments.read_chapter(path)
+        projects = [one for one in chapter.exercises if one.title.startswith(assignments.PROJECT)]
+        assert projects, f"{path.name}: no exercise is called {assignments.PROJECT}"
+        made = assignments.master(chapter, str, lambda name: 1)
+        manual = [cell for cell in made.cells if "manual: true" in cell.source]
+        assert len(manual) >= len(projects)
 
 
 def test_making_it_again_replaces_it(tmp_path: Path) -> None:
