@@ -207,7 +207,11 @@ def take_receipts(env: BuildEnvironment, doctree: nodes.document) -> None:
             kept.append(data.replace("<\\/", "</"))
         if kept:
             env.receipts_json = kept[0]  # type: ignore[attr-defined]
-            link = f'<a href="{JSON}" download>Download the receipts as JSON</a>'
+            # from a folder some browsers open it all the same: then beside the page
+            link = (
+                f'<a href="{JSON}" download target="_blank" rel="noopener">'
+                "Open or download the receipts as JSON</a>"
+            )
             text = re.sub(
                 r'<script [^>]*class="receipts-data">.*?</script>',
                 f'<p class="receipts-download">{link}</p>',

@@ -182,7 +182,8 @@ class Advice:
     gain_over_naive, gain_over_real : float
         How many times as large the error of naive mixing is, and that of the real rows alone.
     effective_rows : float or None
-        Real rows alone that would be as good.
+        Real rows alone that would be as good; with rho other than 1 to first order, since rho
+        itself may depend a little on their number.
     half_life : float
         Generations in which the distance to the long run halves, not rounded.
     settled : int
@@ -412,54 +413,76 @@ def _shown(x: float) -> str:
 
 
 _OF = {
-    "frequencies": "estimated: frequencies or a distribution function, r = 1 - 1/m = {r:.6g}",
-    "variance": "estimated: a variance, r = (m+1)/(m-1) = {r:.6g}",
+    "frequencies": (
+        "estimated: frequencies or",
+        "  a distribution function,",
+        "  r = 1 - 1/m = {r:.6g}",
+    ),
+    "variance": ("estimated: a variance,", "  r = (m+1)/(m-1) = {r:.6g}"),
 }
 
 
+def _count(count: int | str, noun: str) -> str:
+    return f"{count} {noun}" if str(count) == "1" else f"{count} {noun}s"
+
+
 def _report(one: Advice) -> str:
-    counts = "" if one.n is None else f"n = {one.n} real rows, m = {one.m} synthetic rows, "
-    lines = [f"{counts}k = n/m = {one.k:.6g}"]
-    if one.of in _OF:
-        lines += [_OF[one.of].format(r=one.contraction)]
+    """Say it in lines of at most 40 characters, which a phone shows whole."""
+    lines = [f"k = n/m = {one.k:.6g}"]
+    if one.n is not None and one.m is not None:
+        lines = [
+            f"n = {_count(one.n, 'real row')}",
+            f"m = {_count(one.m, 'synthetic row')}",
+            *lines,
+        ]
+    lines += [line.format(r=one.contraction) for line in _OF.get(one.of, ())]
     if one.rho != 1:
-        lines += [f"real rows vary rho = {one.rho:.6g} times as much as the model says"]
+        lines += [f"real rows vary rho = {one.rho:.6g} times", "  as much as the model says"]
     lines += [
         "",
-        f"weight on the real rows      w  = {_shown(one.w)}"
-        f"   (naive mixing: {_shown(one.naive_weight)})",
+        f"weight w of all real rows = {_shown(one.w)}",
+        f"  with naive mixing       = {_shown(one.naive_weight)}",
     ]
     if one.real_row_weight is not None:
         lines += [
-            f"weight of each real row     w/n = {one.real_row_weight:.6g}",
-            f"weight of each synthetic (1-w)/m = {one.synthetic_row_weight:.6g}",
+            f"weight of each real row   = {one.real_row_weight:.6g}",
+            f"weight of each synthetic  = {one.synthetic_row_weight:.6g}",
         ]
     if one.of == "variance":
-        lines += ["the estimate: w S + (1-w) S', two variances, each with divisor rows - 1"]
+        lines += ["the estimate: w S + (1-w) S', two", "  variances, each with divisor rows - 1"]
     else:
         lines += [
-            f"as sample_weight: 1 for a real row, {_shown(one.synthetic_sample_weight)}"
-            " for a synthetic row",
-            f"with mean one:    {one.mean_one_real:.6g} and {one.mean_one_synthetic:.6g}",
+            "as sample_weight: 1 for a real row,",
+            f"  {_shown(one.synthetic_sample_weight)} for a synthetic row",
+            f"with mean one: {one.mean_one_real:.6g} and {one.mean_one_synthetic:.6g}",
         ]
     if one.effective_rows is None:
         good = f"{one.gain_over_real:.4g} times the real rows"
     else:
-        good = f"{one.effective_rows:.0f} real rows"
+        good = _count(f"{one.effective_rows:.0f}", "real row")
     gain = one.gain_over_naive
     more = f"{gain - 1:.1%} more" if gain < 10 else f"{gain:.6g} times as much"
-    ahead = f"{one.settled}" if one.settled < 10**6 else f"{float(one.settled):.3g}"
+    half = f"{one.half_life:.2f}"
+    half = "at once" if half == "0.00" else f"in {half} generations"
+    if one.settled == 0:
+        close = "from the start"
+    else:
+        ahead = f"{one.settled}" if one.settled < 10**6 else f"{float(one.settled):.3g}"
+        close = f"after {_count(ahead, 'generation')}"
     return "\n".join(
         [
             *lines,
             "",
-            "expected error in the long run, real rows alone = 1:",
-            f"  this weight    {_shown(one.error)}   (as good as {good})",
-            f"  naive mixing   {_shown(one.naive_error)}   ({more})",
-            "  real alone     1.000000",
-            f"synthetic rows help at any weight above {_shown(one.break_even_weight)}",
-            f"half of the way there in {one.half_life:.2f} generations,"
-            f" within {SETTLED:.0%} after {ahead}",
+            "expected error in the long run",
+            "(real rows alone = 1)",
+            f"  this weight   {_shown(one.error)}",
+            f"    as good as {good}",
+            f"  naive mixing  {_shown(one.naive_error)}",
+            f"    {more}",
+            "synthetic rows help above",
+            f"  the weight {_shown(one.break_even_weight)}",
+            f"half of the way {half}",
+            f"within {SETTLED:.0%} {close}",
         ]
     )
 

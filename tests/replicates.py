@@ -218,15 +218,15 @@ def skewed_mean(rng: Rng, *, fixed: bool = False, truth: bool = False, scale: fl
     return scale * (fit - centre) ** 2 / variance
 
 
-def missing(rng: Rng, *, which: str = "fit") -> Any:
-    """1 where a category of probability 0.02 is missing at generation 10, n = m = 50."""
-    chains, w = 7000, 0.618
-    fit = rng.binomial(50, 0.02, size=chains) / 50
+def missing(rng: Rng, *, which: str = "fit", w: float = 0.2, steps: int = 3) -> Any:
+    """1 where a category of probability 0.05 is missing from a fit, n = 10 and m = 50."""
+    chains = 60_000
+    fit = rng.binomial(10, 0.05, size=chains) / 10
     ever = fit == 0
-    for _ in range(10):
+    for _ in range(steps):
         drawn = rng.binomial(50, fit, size=chains)
-        real = rng.binomial(50, 0.02, size=chains)
-        fit = w * real / 50 + (1 - w) * drawn / 50
+        real = rng.binomial(10, 0.05, size=chains)
+        fit = w * real / 10 + (1 - w) * drawn / 50
         ever |= fit == 0
     lost = {"fit": fit == 0, "ever": ever, "real": real == 0, "synthetic": drawn == 0}
     return lost[which].astype(float)
@@ -269,10 +269,17 @@ def small_start(rng: Rng, *, first: float = 0.5, later: float = 1.0, fits: int =
 
 
 def normal_loop(
-    rng: Rng, *, m: int, w: float, steps: int, last: int = 1, fixed: bool = False, unit: float = 0.1
+    rng: Rng,
+    *,
+    m: int,
+    w: float,
+    steps: int,
+    last: int = 1,
+    fixed: bool = False,
+    unit: float = 0.1,
+    chains: int = 7000,
 ) -> Any:
     """Mean of the fresh-real loop in one dimension, n = 10: errors averaged over the last ones."""
-    chains = 7000
     rows = rng.normal(size=(chains, 10))
     mean, variance, errors = rows.mean(axis=1), rows.var(axis=1, ddof=1), []
     for _ in range(steps):
@@ -286,7 +293,7 @@ def normal_loop(
 
 
 panel = partial(normal_loop, m=10, w=0.62, steps=29, last=10)
-early = partial(normal_loop, m=100, w=1 / 11, steps=4)
+early = partial(normal_loop, m=100, w=1 / 11, steps=4, chains=40_000)
 
 MARITAL = np.array([22379, 16117, 6633, 1530, 1518, 628, 37]) / 48842
 """Frequencies of marital_status in Adult, from the most frequent on."""
@@ -463,6 +470,7 @@ WRONG: Mapping[str, Mapping[str, Simulation]] = {
         "measured again": partial(slopes, fixed=True),
         "divide by": lambda rng: slopes(rng) / 10,
         "1/12": partial(slopes, width=1.0),
+        "1/3": partial(slopes, width=4.0),
     },
     "logistic-alike": {
         "0 or 1": partial(alike, ones=True),
@@ -496,6 +504,10 @@ WRONG: Mapping[str, Mapping[str, Simulation]] = {
         "synthetic rows remember": partial(missing, which="real"),
         "not any fit": partial(missing, which="ever"),
         "the real rows of the generation": partial(missing, which="synthetic"),
+        "1 stands for": lambda rng: 1 - missing(rng),
+        "too early": partial(missing, steps=2),
+        "too late": partial(missing, steps=4),
+        "not of the synthetic ones": partial(missing, w=0.8),
     },
     "kde-draw": {
         "plus a draw from the kernel": partial(smoothed_draw, last=False),
@@ -518,12 +530,15 @@ WRONG: Mapping[str, Mapping[str, Simulation]] = {
     },
     "flood-early": {
         "not the long run": partial(early, steps=25),
+        "too early": partial(early, steps=3),
+        "too late": partial(early, steps=5),
         "the best weight": partial(early, w=0.2702),
         "real rows alone": partial(early, w=1.0),
         "divide by": partial(early, unit=1),
     },
     "adult-column": {
         "take the mean": partial(column, total=True),
+        "in units of real rows alone": lambda rng: column(rng) * 140 / (1 - MARITAL @ MARITAL),
         "real rows alone": partial(column, w=1.0),
         "fully synthetic": partial(column, w=0.0),
     },

@@ -26,6 +26,8 @@ def numbered(contents: Any) -> list[str]:
 
 
 CHAPTERS = numbered(yaml.safe_load((ROOT / "_toc.yml").read_text()))
+WORKED = "book/reference/add-your-own"
+"""A page with exercises that is not numbered."""
 
 
 @dataclass(frozen=True)
@@ -168,16 +170,28 @@ def test_a_chapter_has_all_that_a_class_needs(chapter: str) -> None:
 
 def test_every_exercise_is_used_in_exactly_one_chapter() -> None:
     used = Counter(
-        name for chapter in CHAPTERS for one in exercises(source(chapter)) for name in one.asked
+        name
+        for chapter in [*CHAPTERS, WORKED]
+        for one in exercises(source(chapter))
+        for name in one.asked
     )
     assert not EXERCISES.keys() - used.keys(), "no chapter asks for these"
     assert not used.keys() - EXERCISES.keys(), "lib/exercises/answers has no such entry"
     assert not [name for name, times in used.items() if times > 1], "asked for more than once"
 
 
+def test_the_exercises_of_the_worked_example() -> None:
+    """It is no numbered chapter, and has no simulated answer; otherwise they are like others."""
+    faults = exercise_faults(source(WORKED))
+    assert faults == ["2 exercises; it takes three", "no exercise asks for a simulation"]
+
+
 def test_pages_outside_of_the_chapters_check_nothing() -> None:
     pages = sorted((ROOT / "book").rglob("*.md"))
-    others = [page for page in pages if str(page.relative_to(ROOT).with_suffix("")) not in CHAPTERS]
+    with_exercises = {*CHAPTERS, WORKED}
+    others = [
+        page for page in pages if str(page.relative_to(ROOT).with_suffix("")) not in with_exercises
+    ]
     assert not [
         page.name
         for page in others

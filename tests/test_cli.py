@@ -38,7 +38,7 @@ def test_weight_prints_what_the_readme_shows(capsys: pytest.CaptureFixture[str])
     w = optimal_weight(0.2)
     assert f"as good as {1000 / w:.0f} real rows" in shown
     assert f"{error_ratio(naive_weight(0.2), 0.2) / w - 1:.1%} more" in shown
-    assert f"half of the way there in {half_life(w):.2f} generations" in shown
+    assert f"half of the way in {half_life(w):.2f} generations" in shown
 
 
 def test_per_row_weights_sum_to_one_and_have_the_golden_ratio(

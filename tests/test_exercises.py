@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,8 +18,11 @@ import pytest
 from replicates import RIGHT, WRONG
 from scipy import stats
 
+from lib import FullySynthetic, simulate
 from lib.exercises import EXERCISES, WIDTH, Formula, Number, Simulated, check
 from lib.exercises.simulated import ALPHA
+from lib.models import LogisticRegression
+from lib.simulate import LostReplicatesWarning
 
 NUMBERS = [name for name, one in EXERCISES.items() if isinstance(one, Number)]
 FORMULAS = [name for name, one in EXERCISES.items() if isinstance(one, Formula)]
@@ -87,8 +91,10 @@ def test_the_search_for_right_numbers_finds_them() -> None:
 
 def test_no_answer_and_unknown_name(said: Said) -> None:
     assert said("recursion-half", None) == "recursion-half: no answer yet"
-    with pytest.raises(ValueError, match="`name` must be one of"):
+    with pytest.raises(ValueError, match="`name` must be the name of an exercise; got 'nope'"):
         check("nope", 1)
+    with pytest.raises(ValueError, match=r"exercise; did you mean recursion-half.*\?; got"):
+        check("recursion-halve", 1)
 
 
 @pytest.mark.parametrize("name", [*NUMBERS, *FORMULAS])
@@ -276,6 +282,42 @@ def test_properties_hold_and_can_fail(name: str) -> None:
         assert any(words in alone.feedback(mutant) for mutant in mutants(one)), words
 
 
+def test_the_point_at_which_it_fails_names_the_arguments(said: Said) -> None:
+    out = said("adult-forgetting", lambda n, t: 1 / 0)
+    assert "at (n = 20, t = 1) it fails: ZeroDivisionError" in out
+
+
+def test_whole_rows_found_by_trying_are_right(said: Said) -> None:
+    """Rounding does not decide whether a row more is needed."""
+
+    def least(p: int) -> int:
+        return next(n for n in range(p + 2, 10_000) if n / (n - p - 1) <= 1.06)
+
+    def by_excess(p: int) -> int:
+        return next(n for n in range(p + 2, 10_000) if p / (n - p - 1) - p / n <= 0.06 * p / n)
+
+    for search in (least, by_excess):
+        assert said("linear-alone", search) == "linear-alone: right"
+
+
+def test_the_survival_of_logistic_chains(said: Said) -> None:
+    """Its key comes from a simulation: others, as large as the question has them, agree."""
+    for seed in (1, 2, 3):
+        medians = []
+        for n in (50, 200):
+            loop = FullySynthetic(n=n, m=n)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", LostReplicatesWarning)
+                model = LogisticRegression([1, 1])
+                run = simulate(model, loop, steps=n // 2, reps=400, seed=seed)
+            lost = run.lost()
+            medians.append(lost.loc[lost["lost"] >= 200, "t"].min())
+        factor = medians[1] / medians[0]
+        assert said("collapse-survival", factor) == "collapse-survival: right"
+        # three standard errors
+        assert abs(factor / number("collapse-survival").solution() - 1) < 0.1, factor
+
+
 def test_a_property_is_told_before_a_point_and_survives_an_exception() -> None:
     def holds(function: Callable[[float], float]) -> bool:
         return function(100) > 0
@@ -288,8 +330,8 @@ def test_a_property_is_told_before_a_point_and_survives_an_exception() -> None:
     one = Formula(lambda x: x, ((1,), (2,)), properties={"it must be positive": holds})
     assert one.feedback(lambda x: -x) == "it must be positive"
     assert one.feedback(fails_elsewhere) == "it must be positive"
-    assert one.feedback(lambda x: 2 * x) == "at (1) it returns 2: too large"
-    assert one.feedback(lambda x: x**2) == "at (2) it returns 4: too large"
+    assert one.feedback(lambda x: 2 * x) == "at (x = 1) it returns 2: too large"
+    assert one.feedback(lambda x: x**2) == "at (x = 2) it returns 4: too large"
 
 
 # Simulations
@@ -386,7 +428,7 @@ def test_what_is_no_simulation(answer: Any, words: str) -> None:
 def test_the_nearest_of_several_known_wrong_means_is_named() -> None:
     slips = {"far": lambda: 1.03, "near": lambda: 1.0, "farther": lambda: 0.97}
     one = dataclasses.replace(CHI, solution=lambda: 2.0, slips=slips)
-    assert one.feedback(squares(4)) == "near"
+    assert one.feedback(squares(4)) == "the mean is as if from a known slip: near"
 
 
 def test_lists_frames_and_indicators_are_arrays() -> None:
@@ -416,7 +458,10 @@ def test_one_column_a_generation() -> None:
     assert (
         one.feedback(values * [1, 1, 1.5]) == "the mean is too large in column 2 (the first is 0)"
     )
-    assert one.feedback(values / means) == "all ones"
+    assert one.feedback(values / means) == "the mean is as if from a known slip: all ones"
+    averages = one.feedback(values.mean(axis=0))
+    assert "got shape (3,): those look like averages" in averages
+    assert "transpose" not in averages
     assert "too few values: 0" in one.feedback(np.ones((0, 3)))
 
 

@@ -32,6 +32,7 @@ def test_every_claim_has_a_row(receipts: list[Receipt], monkeypatch: pytest.Monk
         text = row.get_text(" ")
         for part in (one.id, one.statement, one.status, receipt.verdict):
             assert part in text
+        assert row["data-status"] == one.status
         cells = {cell["data-label"]: cell.get_text() for cell in row.select("td")}
         assert cells == {
             "Predicted": f"{receipt.predicted:.4f}",

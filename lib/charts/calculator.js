@@ -42,7 +42,9 @@ function (formulas, texts) {
       const text = input(name).value.trim();
       const value = NUMBER.test(text) ? Number(text) : NaN;
       const wrong =
-        !Number.isInteger(value) || value < 1
+        text === ""
+          ? `how many ${name === "n" ? "real" : "synthetic"} rows?`
+        : !Number.isInteger(value) || value < 1
           ? `${name} must be a whole number of at least 1, without separators`
           : value < least
             ? why
@@ -96,7 +98,11 @@ function (formulas, texts) {
     function words(asked, all) {
       const values = { ...all, rho: asked.rho };
       const short = {};
-      for (const [name, value] of Object.entries(values)) short[name] = general(value, 6);
+      const brief = {}; // for a sentence
+      for (const [name, value] of Object.entries(values)) {
+        short[name] = general(value, 6);
+        brief[name] = general(value, 4);
+      }
       const long = {};
       for (const name of [...texts.filled, "rest"]) long[name] = general(values[name], 12);
       long.setting = asked.n === null ? `k = ${general(asked.k, 12)}` : `n = ${asked.n}, m = ${asked.m}`;
@@ -104,12 +110,12 @@ function (formulas, texts) {
         asked.n === null
           ? `${general(all.gain_over_real, 4)} times your real rows`
           : `${general(all.effective_rows, 6)} real rows`;
-      return { short, long };
+      return { short, brief, long };
     }
 
     function show(asked, all) {
       root.toggleAttribute("data-invalid", all === null);
-      const { short, long } = all === null ? {} : words(asked, all);
+      const { short, brief, long } = all === null ? {} : words(asked, all);
       for (const cell of root.querySelectorAll("[data-quantity]")) {
         const name = cell.dataset.quantity;
         const value = all === null ? undefined : all[name];
@@ -127,7 +133,7 @@ function (formulas, texts) {
       const status = root.querySelector(".ww-summary");
       const said = all === null
         ? "No answer yet: a field above needs another value."
-        : fill(texts.summary[asked.of], short);
+        : fill(texts.summary[asked.of], brief);
       if (status.textContent !== said) status.textContent = said;
       lines(asked, long);
     }
@@ -158,7 +164,11 @@ function (formulas, texts) {
       }
       const of = asked.get("of");
       if ([...input("of").options].some((option) => option.value === of)) input("of").value = of;
-      if (asked.has("n") || asked.has("m")) choose("given", "counts");
+      if (asked.has("n") || asked.has("m")) {
+        choose("given", "counts");
+        // one of them says nothing of the other
+        for (const name of ["n", "m"]) if (!asked.has(name)) input(name).value = "";
+      }
       else if (asked.has("k")) choose("given", "ratio");
     }
 
@@ -185,10 +195,12 @@ function (formulas, texts) {
 
     /* --- the chart below, if the page has one --------------------------------------------- */
 
-    function draw(asked, all) {
+    function draw(all) {
       const own = (chart) => (chart.spec.params || []).some((p) => p.name === "noise_ratio");
       const chart = (window.bookCharts || []).find(own);
       if (!chart) return;
+      chart.element.classList.toggle("ww-stale", !all); // its numbers are those of before
+      if (!all) return;
       const values = {
         noise_ratio: all.noise_ratio,
         lost: all.lost,
@@ -206,9 +218,8 @@ function (formulas, texts) {
       const asked = read();
       const all = asked && compute(asked);
       show(asked, all);
-      if (!all) return;
-      if (changed) toAddress(asked);
-      draw(asked, all);
+      if (changed && all) toAddress(asked);
+      draw(all);
     }
 
     fromAddress();

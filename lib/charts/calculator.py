@@ -84,8 +84,8 @@ _TABLE = (
         (
             ("error", "with the best weight"),
             ("naive_error", "if all rows count the same"),
-            ("gain_over_naive", "… times that of the best weight"),
-            ("gain_over_real", "real rows alone, times the best weight"),
+            ("gain_over_naive", "all rows the same: how many times the best error"),
+            ("gain_over_real", "real rows alone: how many times the best error"),
             ("effective_rows", "as good as so many real rows alone"),
         ),
     ),
@@ -225,8 +225,11 @@ def _form(one: Advice) -> str:
         for name, _ in rows
         if getattr(one, name) is not None
     }
-    rest = f"{one.mean_one_synthetic / (one.k + 1):.6g}"
-    summary = fill(_SUMMARY[one.of] + _OUTCOME, values | {"rest": rest})
+    brief = {name: getattr(one, name) for name in values}
+    brief["rest"] = one.mean_one_synthetic / (one.k + 1)
+    summary = fill(
+        _SUMMARY[one.of] + _OUTCOME, {name: f"{value:.4g}" for name, value in brief.items()}
+    )
     table = "".join(
         f'<tbody><tr><th scope="rowgroup" colspan="2">{html.escape(title)}</th></tr>'
         + "".join(

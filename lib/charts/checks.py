@@ -24,21 +24,25 @@ _SCRIPT = """
   const tools = document.createElement("form");
   tools.className = "receipt-tools";
   tools.innerHTML = '<label>Show claims with <input type="search" placeholder="loss"></label>'
+    + '<label>Kind <select><option value="">all</option><option>exact</option>'
+    + '<option>asymptotic</option></select></label>'
     + '<label>Order <select><option value="order">of the book</option>'
     + '<option value="z">largest |z| first</option>'
     + '<option value="detectable">coarsest first</option></select></label>'
     + '<span role="status"></span>';
-  const [words, order, status] = tools.querySelectorAll("input, select, [role=status]");
+  const [words, kind, order, status] = tools.querySelectorAll("input, select, [role=status]");
   const show = function () {
     const wanted = words.value.toLowerCase().split(/\\s+/);
     for (const row of rows) {
       const text = row.textContent.toLowerCase();
-      row.hidden = !wanted.every(word => text.includes(word));
+      row.hidden = !wanted.every(word => text.includes(word))
+        || (kind.value !== "" && kind.value !== row.dataset.status);
     }
     const shown = rows.filter(row => !row.hidden).length;
     status.textContent = shown + " of " + rows.length + " claims";
   };
   words.addEventListener("input", show);
+  kind.addEventListener("change", show);
   order.addEventListener("change", function () {
     const key = row => Number(row.dataset[order.value]);
     const sign = order.value === "order" ? 1 : -1;
@@ -50,7 +54,7 @@ _SCRIPT = """
   // a link to a row that was made after the page had looked for it, or that is filtered away
   const go = () => {
     const row = rows.find(row => "#" + row.id === location.hash);
-    if (row) { words.value = ""; show(); row.scrollIntoView(); }
+    if (row) { words.value = kind.value = ""; show(); row.scrollIntoView(); }
   };
   addEventListener("hashchange", go);
 })();
@@ -121,7 +125,8 @@ def _row(number: int, receipt: Receipt, found: dict[str, Any]) -> str:
     )
     id = receipt.claim
     return (
-        f'<tr role="row" id="claim-{id}" data-order="{number}" data-z="{abs(receipt.z):.4f}"'
+        f'<tr role="row" id="claim-{id}" data-order="{number}"'
+        f' data-status="{receipt.status}" data-z="{abs(receipt.z):.4f}"'
         f' data-detectable="{receipt.detectable:.6f}">'
         f'<th role="rowheader" scope="row"><strong>{id}</strong> ({receipt.status})<br>'
         f"{html.escape(receipt.statement)}<br>{_links(found)}</th>{body}</tr>"

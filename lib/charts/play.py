@@ -37,6 +37,16 @@ _PANEL, _BOTH = 190, 410
 """Heights of one of the simulation's two panels, and of both with the gap."""
 
 
+_WITHOUT = "(loop == 'fully synthetic' || loop == 'accumulate')"
+"""The loops whose training sets have no weight to choose."""
+
+_WORDS = 44
+"""Height below the lower panel's scale that is left to the words."""
+
+_LOWEST = 0.12
+"""Where the lower panel's scale starts: no expected error of these sizes is below 0.17."""
+
+
 def _generations() -> Any:
     """Return the horizontal axis, with room for the marks at both ends."""
     return alt.X("t:Q").title("generation t").scale(domain=[0, GENERATIONS], nice=False, padding=6)
@@ -44,6 +54,12 @@ def _generations() -> Any:
 
 def _choose(name: str, label: str, value: Any, options: Sequence[Any]) -> Any:
     return alt.param(name=name, value=value, bind=alt.binding_radio(options=options, name=label))
+
+
+def _digits(value: str, digits: int) -> str:
+    """Format so many digits, and zeros after them rather than a power of ten below a million."""
+    plain, powers = f"format({value}, ',.{digits}~r')", f"format({value}, '.{digits - 1}~e')"
+    return f"({value} < 1e6 ? {plain} : {powers})"
 
 
 def _shares(loop: Any, t: Any, w: Any, k: Any) -> dict[str, Any]:
@@ -190,7 +206,8 @@ def loop_explorer() -> Any:
     one = alt.Chart(alt.sequence(0, 1, as_="i"))
     sizes = (
         one.transform_calculate(
-            size="'n = ' + format(k * m, '.0f') + ', m = ' + m + ', t = ' + mark + ':'"
+            size="'n = ' + format(k * m, '.0f') + ', m = ' + m + ', t = ' + mark + "
+            f"({_WITHOUT} ? ' (w not used):' : ':')"
         )
         .mark_text(**style)
         .encode(x=alt.XDatum(0), y=alt.YDatum(0.19), text="size:N")
@@ -364,7 +381,7 @@ def live_simulation() -> Any:
     def error(field: str) -> Any:
         return (
             alt.Y(f"{field}:Q")
-            .title("squared error")
+            .title(["squared error", "(real data alone = 1)"])
             .axis(
                 orient="left",
                 tickCount=4,
@@ -373,9 +390,8 @@ def live_simulation() -> Any:
             )
             .scale(
                 type="log",
-                # room for the words below an error of 1, however far up the scale goes
-                domain=[{"expr": "min(0.05, pow(3 * top, -0.54))"}, {"expr": "3 * top"}],
-                range=[_BOTH, _BOTH - _PANEL],
+                domain=[_LOWEST, {"expr": "3 * top"}],
+                range=[_BOTH - _WORDS, _BOTH - _PANEL],
                 nice=False,
             )
         )
@@ -411,7 +427,7 @@ def live_simulation() -> Any:
         alt.Chart()
         .transform_aggregate(average="mean(error)", wobble="stderr(error)", groupby=["t"])
         .transform_calculate(
-            low="max(datum.average - 2 * datum.wobble, 1e-9)",
+            low=f"max(datum.average - 2 * datum.wobble, {_LOWEST})",
             high="datum.average + 2 * datum.wobble",
         )
     )
@@ -428,13 +444,16 @@ def live_simulation() -> Any:
         ),
         averages.transform_filter(at_end)
         .transform_calculate(
-            label=f"'● {CHAINS} chains, t = {GENERATIONS}: ' + format(datum.average, '.3~g') + "
-            "' ± ' + format(2 * datum.wobble, '.2~g')"
+            label=f"'● {CHAINS} chains, t = {GENERATIONS}: ' + {_digits('datum.average', 3)} + "
+            f"' ± ' + {_digits('2 * datum.wobble', 2)}"
         )
         .mark_text(**words)
         .encode(x=alt.XDatum(0), y=alt.value(_BOTH - 28), text="label:N"),
         expected.transform_filter(at_end)
-        .transform_calculate(label="'▬ theory: ' + format(datum.error, '.3~g')")
+        .transform_calculate(
+            label=f"'▬ theory: ' + {_digits('datum.error', 3)} + "
+            f"({_WITHOUT} ? ' (w not used)' : '')"
+        )
         .mark_text(**words)
         .encode(x=alt.XDatum(0), y=alt.value(_BOTH - 10), text="label:N"),
     )

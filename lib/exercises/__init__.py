@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from typing import Any
 
@@ -39,7 +40,9 @@ def check(name: str, answer: Any = None) -> None:
     recursion-half: not yet - that is k; the question is how many times n
     """
     if name not in EXERCISES:
-        raise _validate.fail("name", f"one of {', '.join(EXERCISES)}", name)
+        near = difflib.get_close_matches(str(name), EXERCISES)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise _validate.fail("name", f"the name of an exercise{meant}", name)
     if answer is None or answer is ...:
         print(f"{name}: no answer yet")
         return

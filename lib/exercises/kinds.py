@@ -5,6 +5,7 @@ Feedback says in words what is wrong. It never shows the right value.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ class Formula:
     def _faults(self, answer: Callable[..., Any]) -> Iterator[str]:
         values = []
         for point in self.points:
-            where = _shown(point)
+            where = self._shown(point)
             try:
                 value, fault = _real(answer(*point))
             except Exception as error:  # a student's function may fail in any way
@@ -116,9 +117,14 @@ class Formula:
         if wrong is not None:
             large = values[wrong] > float(self.solution(*self.points[wrong]))
             yield (
-                f"at ({_shown(self.points[wrong])}) it returns {values[wrong]:.6g}: "
+                f"at ({self._shown(self.points[wrong])}) it returns {values[wrong]:.6g}: "
                 f"too {'large' if large else 'small'}"
             )
+
+    def _shown(self, point: tuple[float, ...]) -> str:
+        """Return a point with the names of the arguments."""
+        names = inspect.signature(self.solution).parameters
+        return ", ".join(f"{name} = {value:g}" for name, value in zip(names, point, strict=False))
 
     def _wrong(self, values: list[float], function: Callable[..., Any]) -> int | None:
         """Return the first point at which the values are not those of a function."""
@@ -127,10 +133,6 @@ class Formula:
             if not abs(value - right) <= self.tolerance * abs(right) + 1e-14:
                 return i
         return None
-
-
-def _shown(point: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:g}" for value in point)
 
 
 def _holds(test: Callable[[Callable[..., Any]], Any], answer: Callable[..., Any]) -> bool:

@@ -26,7 +26,10 @@ class Simulated:
     mean agrees with the exact one (Student's t, after Hall's correction for skewness, which
     squared errors have); that the answer's own standard error is small enough. A right
     simulation fails each of the two tests with probability `alpha`; a precise enough one whose
-    mean is off by more than 6.3 times its standard error is found with probability 99 %.
+    mean is off by more than 6.3 times its standard error is found with probability 99 %. With
+    several columns each is tested at `alpha` divided by their number (Bonferroni), so that a
+    right table fails with probability `alpha` at most; an error in one of them must then be a
+    little larger to be found as surely: 6.7 standard errors with six columns.
 
     Attributes
     ----------
@@ -102,7 +105,7 @@ class Simulated:
             if self._agrees(distance):
                 known.append((float(np.abs(distance).max()), advice))
         if known:
-            return min(known)[1]
+            return f"the mean is as if from a known slip: {min(known)[1]}"
         worst = int(np.abs(z).argmax())
         size = "large" if z[worst] > 0 else "small"
         if right.size == 1:
@@ -156,7 +159,8 @@ def _table(answer: Any, right: Array) -> tuple[Array | None, str]:
     else:
         fault = f"expected one row a chain and {right.size} columns; {got}"
         if values.shape[0] == right.size:
-            fault += ": transpose it"
+            few = ": those look like averages: hand in the values of all chains"
+            fault += ": transpose it" if values.ndim == wanted else few
     return None if fault else values.astype(float).reshape(len(values), right.size), fault
 
 

@@ -19,8 +19,8 @@ PHONE = [
     "book/reference/receipts",
 ]
 
-# The API page has a thousand entries that are made alike: those of its first four sections stand for
-# all, or this page would take longer than all others together.
+# The API page has a thousand entries that are made alike: those of its first four sections stand
+# for all, or this page would take longer than all others together.
 ALIKE = ".bd-article > section > section:nth-of-type(n+5)"
 
 AXE = """async ([only, page, alike]) => {

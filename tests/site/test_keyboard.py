@@ -128,3 +128,36 @@ def test_a_search_without_a_hit_says_so(browser: Browser, site: str) -> None:
     page.locator("p.search-summary").filter(has_text="did not match").wait_for()
     assert page.locator("#search-results ul.search li").count() == 0
     page.close()
+
+
+def test_a_link_in_a_card_leads_where_it_says(browser: Browser, site: str) -> None:
+    """The card itself is a link, laid over all of its words."""
+    page = visit(browser, site, "book/intro").page
+    links = page.locator(".sd-card-body a:not(.sd-stretched-link)")
+    own = links.evaluate_all(
+        """links => links.filter(a => a.pathname !== a.closest(".sd-card")
+             .querySelector(".sd-stretched-link").pathname).map(a => [a.pathname, a.textContent])"""
+    )
+    assert len(own) >= 3
+    for path, text in own:
+        page.locator(".sd-card-body a", has_text=text).first.click()
+        page.wait_for_url(f"**{path}*")
+        page.go_back()
+        page.locator(".sd-card").first.wait_for()
+    # and elsewhere a card leads to its own page
+    card = page.locator(".sd-card").first
+    there = card.locator(".sd-stretched-link").evaluate("a => a.pathname")
+    card.click(position={"x": 5, "y": 5})
+    page.wait_for_url(f"**{there}*")
+    page.close()
+
+
+def test_a_finger_sees_the_copy_button(browser: Browser, site: str) -> None:
+    context = browser.new_context(has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"{site}/{NAME}.html")
+    opacity = "() => getComputedStyle(document.querySelector('.copybtn')).opacity"
+    page.wait_for_function("() => document.querySelector('.copybtn')")
+    assert page.evaluate("() => matchMedia('(hover: none)').matches")
+    page.wait_for_function(f"() => ({opacity})() === '1'")
+    context.close()

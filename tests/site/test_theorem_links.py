@@ -121,6 +121,17 @@ def test_receipts_are_filtered_and_sorted(browser: Browser, site: str) -> None:
     assert ids == ["claim-loss-fresh"]
     assert page.locator("div.receipts [role=status]").inner_text() == f"1 of {len(claims())} claims"
     words.fill("")
+    # a statement may have the word: the kind is not looked for among the words
+    for kind in ("exact", "asymptotic"):
+        page.get_by_label("Kind").select_option(kind)
+        ids = rows.evaluate_all("rows => rows.filter(r => r.offsetParent).map(r => r.id)")
+        wanted = [f"claim-{id}" for id, one in claims().items() if one.status == kind]
+        assert ids == wanted
+        assert 0 < len(ids) < len(claims())
+    # a link to a row that is filtered away brings it back
+    page.evaluate("() => { location.hash = '#claim-mean-fresh-golden'; }")
+    page.locator("#claim-mean-fresh-golden").wait_for()
+    assert page.get_by_label("Kind").input_value() == ""
     page.get_by_label("Order").select_option("z")
     z = rows.evaluate_all("rows => rows.map(r => Math.abs(Number(r.dataset.z)))")
     assert z == sorted(z, reverse=True)

@@ -157,7 +157,8 @@ def test_the_copied_lines_are_the_shown_ones(browser: Browser, site: str) -> Non
 @pytest.mark.parametrize(
     ("field", "text", "of", "said"),
     [
-        ("n", "", "mean", "n must be a whole number of at least 1"),
+        ("n", "", "mean", "how many real rows?"),
+        ("m", " ", "mean", "how many synthetic rows?"),
         ("n", "0", "mean", "n must be a whole number of at least 1"),
         ("m", "2.5", "mean", "m must be a whole number of at least 1"),
         ("m", "ten", "mean", "m must be a whole number of at least 1"),
@@ -179,7 +180,7 @@ def test_bad_input_is_named_beside_its_field(
     page.locator('select[name="of"]').select_option(of)
     box = page.locator(f'input[name="{field}"]')
     good = box.input_value()
-    address = page.url
+    address = page.evaluate("() => location.href")
     box.fill(text)
     expect(page.locator(f"#ww-{field}-error")).to_contain_text(said)
     expect(box).to_have_attribute("aria-invalid", "true")
@@ -187,8 +188,12 @@ def test_bad_input_is_named_beside_its_field(
     expect(page.locator(".ww-summary")).to_contain_text("No answer yet")
     assert page.locator(".which-weight .highlight:visible").count() == 0
     assert "NaN" not in page.locator(".which-weight").inner_text()
-    assert page.url == address
+    assert page.evaluate("() => location.href") == address
+    # the curve is that of the last answer, and dim
+    chart = page.locator("div.vega-embed").nth(chart_index(page, "noise_ratio"))
+    assert float(chart.evaluate("c => getComputedStyle(c).opacity")) < 0.5
     box.fill(good)
+    assert float(chart.evaluate("c => getComputedStyle(c).opacity")) == 1
     expect(page.locator(f"#ww-{field}-error")).to_have_text("")
     assert box.get_attribute("aria-invalid") is None
     assert page.evaluate(QUANTITIES)["w"] == advice(1000, 5000, of=of).w  # type: ignore[arg-type]
@@ -219,10 +224,11 @@ def test_the_address_keeps_the_numbers(
     browser: Browser, site: str, page: Page, asked: dict[str, Any], query: dict[str, str]
 ) -> None:
     enter(page, asked)
-    kept = parse_qs(urlsplit(page.url).query)
+    address = page.evaluate("() => location.href")  # `page.url` comes a moment later
+    kept = parse_qs(urlsplit(address).query)
     assert kept == {name: [value] for name, value in query.items()}
     other = browser.new_page()
-    other.goto(page.url)
+    other.goto(address)
     expect(other.locator(".ww-summary")).to_have_text(page.locator(".ww-summary").inner_text())
     assert other.evaluate(QUANTITIES) == page.evaluate(QUANTITIES)
     other.close()
@@ -236,6 +242,34 @@ def test_an_address_with_nonsense_says_so(browser: Browser, site: str) -> None:
     assert page.locator('select[name="of"]').input_value() == "mean"
     assert page.locator(".which-weight b").count() == 0
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "other", "said"),
+    [("n", "m", "how many synthetic rows?"), ("m", "n", "how many real rows?")],
+)
+def test_one_number_in_the_address_is_not_two(
+    browser: Browser, site: str, given: str, other: str, said: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{site}/{NAME}.html?{given}=10")
+    expect(page.locator(f"#ww-{other}-error")).to_have_text(said)
+    assert page.locator(f'input[name="{given}"]').input_value() == "10"
+    assert page.evaluate(QUANTITIES) == {}
+    page.wait_for_function("() => document.querySelector('.ww-stale')")
+    page.locator(f'input[name="{other}"]').fill("10")
+    assert page.evaluate(QUANTITIES)["w"] == pytest.approx(advice(10, 10).w, rel=1e-12)
+    assert page.locator(".ww-stale").count() == 0
+    page.close()
+
+
+def test_n_and_m_stand_side_by_side(page: Page) -> None:
+    boxes = [page.locator(f'input[name="{name}"]').bounding_box() for name in ("n", "m")]
+    first, second = boxes
+    assert first is not None
+    assert second is not None
+    assert first["y"] == second["y"]
+    assert first["x"] + first["width"] < second["x"]
 
 
 def test_a_first_look_leaves_the_address_alone(browser: Browser, site: str) -> None:

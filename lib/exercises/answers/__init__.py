@@ -11,6 +11,7 @@ from lib.exercises.answers import (
     labels,
     nonparametric,
     real_data,
+    reference,
     regression,
 )
 from lib.exercises.kinds import Formula, Number
@@ -26,6 +27,7 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
         nonparametric,
         experiments,
         real_data,
+        reference,
     )
     for name, exercise in part.ANSWERS.items()
 }

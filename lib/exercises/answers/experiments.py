@@ -86,8 +86,11 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
             "add up the squared errors of both coefficients": lambda: 1 / 17 * (4 + 3),
         },
     ),
+    # no closed form: with 1500 chains the medians are 19, 42 and 87 generations for n = 50, 100
+    # and 200; the ratio of the last to the first has a standard error of 0.08 there, and of 0.15
+    # with 400 chains
     "collapse-survival": Number(
-        lambda: 4.0,
+        lambda: 4.6,
         tolerance=0.25,
         slips={
             "the time for a distance grows with the inverse of the variance, not of the "
@@ -148,6 +151,7 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
             "that is for k = 1": lambda: gain_over_naive(1),
             "that is the leading term; the question is exact": lambda: 50**0.5 / 2,
             "k is real over synthetic": lambda: gain_over_naive(50),
+            "that is the ratio minus one": lambda: gain_over_naive(1 / 50) - 1,
         },
     ),
     "flood-rows": Formula(
@@ -165,7 +169,14 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
     ),
     "flood-early": Simulated(
         lambda: _early(naive_weight(0.1)),
+        precision=0.008,
         slips={
+            "that is one generation too early: t = 0 is the first fit": lambda: _early(
+                naive_weight(0.1), 3
+            ),
+            "that is one generation too late: t = 0 is the first fit": lambda: _early(
+                naive_weight(0.1), 5
+            ),
             "that is the limit; four generations are not the long run": lambda: float(
                 error_ratio(naive_weight(0.1), 0.1)
             ),

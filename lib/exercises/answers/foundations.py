@@ -52,6 +52,8 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
             "a generation adds the noise of m rows, in units of n rows": lambda: 10.0,
             "k is n/m, not m/n": lambda: 1 + 9 * 2.0,
             "e_0 is not 0: the first fit has an error too": lambda: 9 * 0.5,
+            "that is one generation too early: e_0 is the first fit": lambda: 1 + 8 * 0.5,
+            "that is one generation too late: e_0 is the first fit": lambda: 1 + 10 * 0.5,
         },
     ),
     "loops-accumulate": Number(
@@ -140,6 +142,9 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
             ),
             "that is the fixed-real loop": lambda w, k: _renewed(w, k, 0),
             "w is the weight on the real rows": lambda w, k: ((1 - w) ** 2 + k * w**2) / (1 - w**2),
+            "the first argument is w, the second k": lambda w, k: (
+                (k**2 + w * (1 - k) ** 2) / (k * (2 - k))
+            ),
         },
     ),
     "recursion-misjudged": Number(

@@ -33,8 +33,8 @@ def _missing_categories() -> float:
     return float((binom.pmf(at, rows, shares[:, None]) @ lost).sum())
 
 
-def _fresh_loss(ever: bool = False) -> float:
-    return float(loss_probability(0.02, FreshReal(n=50, m=50, w=0.618), 10, ever=ever)[-1])
+def _fresh_loss(w: float = 0.2, t: int = 3, ever: bool = False) -> float:
+    return float(loss_probability(0.05, FreshReal(n=10, m=50, w=w), t, ever=ever)[-1])
 
 
 def _kernel_error(kernel: str) -> float:
@@ -104,7 +104,7 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
     ),
     "loss-half": Number(
         lambda: 2 / math.log(2),
-        slips={"ln 2 divides": lambda: 2 * math.log(2)},
+        slips={"solve 2np/t = ln 2 for t again": lambda: 2 * math.log(2)},
     ),
     "loss-rows": Formula(
         lambda p, eps, memory: math.log(1 / eps) / (memory * p),
@@ -125,20 +125,35 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
             "that is without memory": lambda p, eps, memory: math.log(1 / eps) / p,
             "the logarithm to base e": lambda p, eps, memory: math.log10(1 / eps) / (memory * p),
             "the sign is wrong": lambda p, eps, memory: math.log(eps) / (memory * p),
+            "that is exact for rows counted one by one; the question is large samples, where p is "
+            "small": lambda p, eps, memory: math.log(eps) / (memory * math.log(1 - p)),
+            "the arguments come in the order p, eps, memory": lambda p, eps, memory: (
+                math.log(1 / p) / (memory * eps)
+            ),
         },
     ),
     "loss-fresh": Simulated(
         _fresh_loss,
         slips={
             "synthetic rows remember: the fit is without the category if both sets are": lambda: (
-                0.98**50
+                0.95**10
             ),
-            "the question is the fit of generation 10, not any fit until then": lambda: _fresh_loss(
+            "the question is the fit of generation 3, not any fit until then": lambda: _fresh_loss(
                 ever=True
             ),
-            "the real rows of the generation are in the fit too": lambda: _fresh_loss() / 0.98**50,
+            "the real rows of the generation are in the fit too": lambda: _fresh_loss() / 0.95**10,
+            "1 stands for a fit without the category": lambda: 1 - _fresh_loss(),
+            "that is one generation too early: generation 0 is the first fit": lambda: _fresh_loss(
+                t=2
+            ),
+            "that is one generation too late: generation 0 is the first fit": lambda: _fresh_loss(
+                t=4
+            ),
+            "0.2 is the weight of the real rows, not of the synthetic ones": lambda: _fresh_loss(
+                w=0.8
+            ),
         },
-        precision=0.04,
+        precision=0.01,
         discrete=True,
     ),
     "loss-column": Number(

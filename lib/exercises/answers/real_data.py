@@ -146,7 +146,7 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
     ),
     "adult-forgetting": Formula(
         lambda n, t: n * (1 - (1 - 1 / n) ** (t + 1)),
-        ((20, 1), (500, 100), (3, 7), (50, 0)),
+        ((20, 1), (500, 100), (3, 7), (50, 2)),
         properties={
             "at t = 0 it must be 1, the unit": lambda f: abs(f(7, 0) - 1) < 1e-9,
             "a frequency is bounded, so the error must be": lambda f: f(5, 10_000) < 6,
@@ -157,6 +157,7 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
             "that is in units of v; divide by the error of n real rows": lambda n, t: (
                 1 - (1 - 1 / n) ** (t + 1)
             ),
+            "the first argument is n, the second t": lambda n, t: t * (1 - (1 - 1 / t) ** (n + 1)),
         },
     ),
     "adult-column": Simulated(
@@ -164,6 +165,7 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
         discrete=True,
         slips={
             "that is the sum over the categories; take the mean": lambda: 7 * _column(HALF),
+            "that is in units of real rows alone; the question is the error itself": lambda: HALF,
             "that is real rows alone": lambda: _column(1.0),
             "that is the fully synthetic loop": lambda: _column(20 * (1 - 0.95**13)),
         },
