@@ -326,8 +326,10 @@ def advice(
     --------
     >>> from lib import advice
     >>> best = advice(1000, 5000)
-    >>> round(best.w, 4), round(best.naive_error, 4), round(best.effective_rows)
-    (0.3583, 0.5455, 2791)
+    >>> round(best.w, 4), round(best.naive_error, 4)
+    (0.3583, 0.5455)
+    >>> round(best.effective_rows)
+    2791
     >>> round(advice(k=1).w, 4)
     0.618
     """
