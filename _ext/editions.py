@@ -192,7 +192,9 @@ class ChapterPlan(SphinxDirective):
             term.extend(parsed)
             goals = nodes.bullet_list()
             for goal in re.findall(r"^- (.*?)(?=^- |^\s*$)", box, re.M | re.S):
-                parsed, _ = self.parse_inline(" ".join(goal.split()).rstrip(",."))
+                # a number that the chapter computes is the chapter's
+                words = goal.replace("{glue:text}`", f"{{glue:text}}`/{docname}.md::")
+                parsed, _ = self.parse_inline(" ".join(words.split()).rstrip(",."))
                 goals += nodes.list_item("", nodes.paragraph("", "", *parsed))
             definition += goals
             item += [term, definition]
