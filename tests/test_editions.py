@@ -227,9 +227,7 @@ def test_what_is_used_is_not_changed() -> None:
 def test_little_stands_before_the_first_exercise(path: Path) -> None:
     chapter = assignments.read_chapter(path)
     code = [text for one in chapter.exercises for kind, text in one.solution if kind == "code"]
-    # the exercises of the worked example build on its model, which is no part of the library
-    most = 40 if path.stem == "add-your-own" else 30
-    assert len(needed_code(chapter.context, code).splitlines()) <= most
+    assert len(needed_code(chapter.context, code).splitlines()) <= 40
 
 
 def test_the_macros_are_those_of_the_site() -> None:

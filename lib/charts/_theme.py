@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import altair as alt
@@ -108,6 +109,41 @@ def _weight_axis() -> Any:
     """Return the horizontal axis of the charts over all weights."""
     axis = alt.Axis(tickCount=10)
     return alt.X("w:Q", axis=axis).title("weight w on the real rows").scale(domain=[0, 1])
+
+
+_SHAPES = {"diamond": "◆", "square": "■", "circle": "●"}
+
+
+def _marked_weights(
+    rows: Any,
+    across: Any,
+    up: Any,
+    *,
+    colours: Mapping[str, str],
+    heights: Sequence[float],
+    digits: str = ".3f",
+) -> tuple[Any, Any]:
+    """Return points for some weights, and the words that name them at the right of the chart.
+
+    The chart `rows` has a row for each name in `colours`, numbered by i, with w and the error.
+    """
+    names, shapes = list(colours), list(_SHAPES)[: len(colours)]
+    signs = [_SHAPES[shape] for shape in shapes]
+    marks = rows.transform_calculate(name=f"{json.dumps(names)}[datum.i]").transform_calculate(
+        label=f"{json.dumps(signs)}[datum.i] + ' ' + datum.name + "
+        f"': w = ' + format(datum.w, '{digits}') + ', error ' + format(datum.error, '{digits}')",
+        height=f"{list(heights)}[datum.i]",
+    )
+    points = marks.mark_point(filled=True, size=110, opacity=1, clip=True).encode(
+        across,
+        up,
+        alt.Shape("name:N", legend=None).scale(domain=names, range=shapes),
+        color=alt.Color("name:N", legend=None).scale(domain=names, range=list(colours.values())),
+    )
+    words = marks.mark_text(align="right", fontSize=14).encode(
+        x=alt.XDatum(1), y=alt.Y("height:Q"), text="label:N"
+    )
+    return points, words
 
 
 if os.environ.get("BOOK_CHARTS") == "off":

@@ -30,7 +30,16 @@ from lib.advice import (
     settings,
     shared,
 )
-from lib.charts._theme import GOLD, GREY, REAL, SYNTHETIC, _finish, _js, _weight_axis
+from lib.charts._theme import (
+    GOLD,
+    GREY,
+    REAL,
+    SYNTHETIC,
+    _finish,
+    _js,
+    _marked_weights,
+    _weight_axis,
+)
 
 _ESTIMATES = {
     "mean": "a mean, a regression, another likelihood",
@@ -361,25 +370,18 @@ def calculator_chart(
         .encode(across, up)
         .add_params(*params.values())
     )
-    kinds = ["best", "naive", "real alone"]
     marks = (
         alt.Chart(alt.sequence(0, 3, as_="i"))
         .transform_calculate(w="[best, naive, 1][datum.i]")
-        .transform_calculate(**_js(error=limit), name=f"{json.dumps(kinds)}[datum.i]")
-        .transform_calculate(
-            label="['◆', '■', '●'][datum.i] + ' ' + datum.name + ': w = ' + "
-            "format(datum.w, '.3~g') + ', error ' + format(datum.error, '.3~g')",
-            height="[1.9, 1.75, 1.6][datum.i]",
-        )
+        .transform_calculate(**_js(error=limit))
     )
-    points = marks.mark_point(filled=True, size=110, opacity=1, clip=True).encode(
+    points, labels = _marked_weights(
+        marks,
         across,
         up,
-        alt.Shape("name:N", legend=None).scale(domain=kinds, range=["diamond", "square", "circle"]),
-        color=alt.Color("name:N", legend=None).scale(domain=kinds, range=[GOLD, SYNTHETIC, GREY]),
-    )
-    labels = marks.mark_text(align="right", fontSize=14).encode(
-        x=alt.XDatum(1), y=alt.Y("height:Q"), text="label:N"
+        colours={"best": GOLD, "naive": SYNTHETIC, "real alone": GREY},
+        heights=[1.9, 1.75, 1.6],
+        digits=".3~g",
     )
     alone = (
         alt.Chart(alt.sequence(0, 1, as_="i")).mark_rule(strokeDash=[4, 4]).encode(y=alt.YDatum(1))

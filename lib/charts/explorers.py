@@ -20,6 +20,7 @@ from lib.charts._theme import (
     _colour,
     _finish,
     _js,
+    _marked_weights,
     _palette,
     _slider,
     _weight_axis,
@@ -103,32 +104,18 @@ def weight_explorer() -> Any:
         )
         .add_params(k, w, t)
     )
-    names_of_marks = ["best", "naive", "yours"]
     marks = (
         alt.Chart(alt.sequence(0, 3, as_="i"))
         .transform_calculate(**_js(best=weights._optimal_weight(k), naive=weights._naive_weight(k)))
         .transform_calculate(w="[datum.best, datum.naive, w][datum.i]")
-        .transform_calculate(
-            **_js(error=weights._error_ratio(x, k)), name=f"{names_of_marks}[datum.i]"
-        )
-        .transform_calculate(
-            label="['◆', '■', '●'][datum.i] + ' ' + datum.name + ': w = ' + "
-            "format(datum.w, '.3f') + ', E = ' + format(datum.error, '.3f')",
-            height="[1.9, 1.75, 1.6][datum.i]",
-        )
+        .transform_calculate(**_js(error=weights._error_ratio(x, k)))
     )
-    points = marks.mark_point(filled=True, size=110, opacity=1, clip=True).encode(
+    points, labels = _marked_weights(
+        marks,
         across,
         up,
-        alt.Shape("name:N", legend=None).scale(
-            domain=names_of_marks, range=["diamond", "square", "circle"]
-        ),
-        color=alt.Color("name:N", legend=None).scale(
-            domain=names_of_marks, range=[GOLD, SYNTHETIC, REAL]
-        ),
-    )
-    labels = marks.mark_text(align="right", fontSize=14).encode(
-        x=alt.XDatum(1), y=alt.Y("height:Q"), text="label:N"
+        colours={"best": GOLD, "naive": SYNTHETIC, "yours": REAL},
+        heights=[1.9, 1.75, 1.6],
     )
     alone = alt.Chart(pd.DataFrame({"error": [1.0]})).mark_rule(strokeDash=[4, 4]).encode(up)
     return _finish(
@@ -255,7 +242,6 @@ def misspecification_explorer() -> Any:
         )
         .add_params(rho, k)
     )
-    kinds = ["corrected", "uncorrected"]
     marks = (
         alt.Chart(alt.sequence(0, 2, as_="i"))
         .transform_calculate(
@@ -264,23 +250,14 @@ def misspecification_explorer() -> Any:
             )
         )
         .transform_calculate(w="[datum.corrected, datum.uncorrected][datum.i]")
-        .transform_calculate(
-            **_js(error=weights._error_ratio(x, k / rho) * rho), name=f"{kinds}[datum.i]"
-        )
-        .transform_calculate(
-            label="['◆', '■'][datum.i] + ' ' + datum.name + ': w = ' + "
-            "format(datum.w, '.3f') + ', error ' + format(datum.error, '.3f')",
-            height="[3.8, 3.5][datum.i]",
-        )
+        .transform_calculate(**_js(error=weights._error_ratio(x, k / rho) * rho))
     )
-    points = marks.mark_point(filled=True, size=110, opacity=1, clip=True).encode(
+    points, labels = _marked_weights(
+        marks,
         across,
         up,
-        alt.Shape("name:N", legend=None).scale(domain=kinds, range=["diamond", "square"]),
-        color=alt.Color("name:N", legend=None).scale(domain=kinds, range=[GOLD, REAL]),
-    )
-    labels = marks.mark_text(align="right", fontSize=14).encode(
-        x=alt.XDatum(1), y=alt.Y("height:Q"), text="label:N"
+        colours={"corrected": GOLD, "uncorrected": REAL},
+        heights=[3.8, 3.5],
     )
     return _finish(
         alt.layer(curves, points, labels).resolve_scale(

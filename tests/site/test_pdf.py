@@ -70,7 +70,7 @@ def test_notebooks_are_whole_and_have_run(page: str, built: None) -> None:
 @pytest.fixture(scope="module")
 def book(browser_path: str, built: None) -> PdfReader:
     if not PDF.exists():
-        pytest.skip("the PDF was not printed: make pdf")
+        pytest.fail("the PDF is not printed: run `make book` first, or `make test`")
     return PdfReader(PDF)
 
 
