@@ -1,72 +1,26 @@
 /* The form of the page "Which weight?". `formulas` is traced from lib/advice.py, `texts` holds its
    templates; this file only reads the form, shows numbers, and keeps the address and the chart. */
-function (formulas, texts) {
+function (formulas, texts, form) {
   "use strict";
 
-  const LARGEST = 2 ** 53;
-  const NUMBER = /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-
-  /* A number with so many digits, as Python's format(x, ".6g") writes it. */
-  function general(x, digits) {
-    if (x === 0) return "0";
-    const [mantissa, exponent] = x.toExponential(digits - 1).split("e");
-    const power = Number(exponent);
-    const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
-    if (power >= -4 && power < digits) return trimmed(x.toFixed(digits - 1 - power));
-    const size = String(Math.abs(power)).padStart(2, "0");
-    return `${trimmed(mantissa)}e${power < 0 ? "-" : "+"}${size}`;
-  }
-
-  const fill = (template, values) =>
-    template.replace(/\{(\w+)\}/g, (whole, name) => values[name]).trimEnd();
+  const { general, fill } = form;
 
   function start(root) {
-    const input = (name) => root.querySelector(`[name="${name}"]`);
-    const chosen = (name) => root.querySelector(`[name="${name}"]:checked`).value;
-    const choose = (name, value) => {
-      root.querySelector(`[name="${name}"][value="${value}"]`).checked = true;
-    };
+    const { input, field, complain, real, whole, chosen, choose } = form.fields(root);
 
-    function complain(name, message) {
-      const field = root.querySelector(`[data-field="${name}"]`);
-      const place = field.querySelector(".ww-error");
-      if (place.textContent !== message) place.textContent = message;
-      input(name).toggleAttribute("data-wrong", message !== "");
-      if (message) input(name).setAttribute("aria-invalid", "true");
-      else input(name).removeAttribute("aria-invalid");
-      return message === "";
-    }
-
-    /* Return the number in a field, or null and say what is wrong beside it. */
-    function rows(name, least, why) {
-      const text = input(name).value.trim();
-      const value = NUMBER.test(text) ? Number(text) : NaN;
-      const wrong =
-        text === ""
-          ? `how many ${name === "n" ? "real" : "synthetic"} rows?`
-        : !Number.isInteger(value) || value < 1
-          ? `${name} must be a whole number of at least 1, without separators`
-          : value < least
-            ? why
-            : value > LARGEST
-              ? `${name} must be at most 2^53, about 9e15`
-              : "";
-      return complain(name, wrong) ? value : null;
-    }
-
-    function positive(name, symbol) {
-      const text = input(name).value.trim();
-      const value = NUMBER.test(text) ? Number(text) : NaN;
-      const right = Number.isFinite(value) && value > 0;
-      const wrong = `${symbol} must be a number greater than 0, such as 0.5 or 2`;
-      return complain(name, right ? "" : wrong) ? value : null;
-    }
+    const positive = (name, symbol) => real(name, symbol, { above: true });
+    const rows = (name, least) =>
+      whole(name, name, {
+        least,
+        missing: `how many ${name === "n" ? "real" : "synthetic"} rows?`,
+        why: `${name} must be at least 2: one row has no variance`,
+      });
 
     /* Read the form: all that lib.advice.advice would be given, or null. */
     function read() {
       const counts = chosen("given") === "counts";
       for (const name of ["n", "m", "k"]) {
-        root.querySelector(`[data-field="${name}"]`).hidden = counts === (name === "k");
+        field(name).hidden = counts === (name === "k");
       }
       const of = input("of").value;
       const settled = counts || of === "mean";
@@ -77,9 +31,8 @@ function (formulas, texts) {
         return k === null || rho === null || !settled ? null : { n: null, m: null, k, rho, of };
       }
       const least = of === "variance" ? 2 : 1;
-      const why = (name) => `${name} must be at least 2: one row has no variance`;
-      const n = rows("n", least, why("n"));
-      const m = rows("m", least, why("m"));
+      const n = rows("n", least);
+      const m = rows("m", least);
       return n === null || m === null || rho === null ? null : { n, m, k: n / m, rho, of };
     }
 
@@ -153,12 +106,10 @@ function (formulas, texts) {
       }
     }
 
-    /* --- the address: only in the book, not in a notebook --------------------------------- */
-
-    const inBook = document.documentElement.hasAttribute("data-content_root");
+    /* --- the address --------------------------------------------------------------------- */
 
     function fromAddress() {
-      const asked = new URLSearchParams(inBook ? location.search : "");
+      const asked = form.fromAddress();
       for (const name of ["n", "m", "k", "rho"]) {
         if (asked.has(name)) input(name).value = asked.get(name);
       }
@@ -173,24 +124,13 @@ function (formulas, texts) {
     }
 
     function toAddress({ n, m, k, rho, of }) {
-      if (!inBook) return;
-      const asked = new URLSearchParams(location.search);
-      const values = {
+      form.toAddress({
         n,
         m,
         k: n === null ? k : null,
         rho: rho === 1 ? null : rho,
         of: of === "mean" ? null : of,
-      };
-      for (const [name, value] of Object.entries(values)) {
-        if (value === null) asked.delete(name);
-        else asked.set(name, value);
-      }
-      try {
-        history.replaceState(null, "", `?${asked}${location.hash}`);
-      } catch {
-        // some browsers allow no change of an address that starts with file:
-      }
+      });
     }
 
     /* --- the chart below, if the page has one --------------------------------------------- */
@@ -228,9 +168,5 @@ function (formulas, texts) {
     window.addEventListener("load", () => update(false)); // now the chart is there
   }
 
-  for (const root of document.querySelectorAll(".which-weight:not([data-live])")) {
-    root.setAttribute("data-live", "");
-    root.querySelector(".ww-off").hidden = true;
-    start(root);
-  }
+  form.begin("weight", start);
 }

@@ -6,15 +6,11 @@ The formulas of `lib.advice` are evaluated on names instead of numbers, and so b
 from __future__ import annotations
 
 import html
-import json
 import os
-import re
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import altair as alt
-from altair.expr.core import FunctionExpression
 
 from lib import weights
 from lib.advice import (
@@ -30,6 +26,7 @@ from lib.advice import (
     settings,
     shared,
 )
+from lib.charts._forms import _field, _javascript, _Names, _object, _script
 from lib.charts._theme import (
     GOLD,
     GREY,
@@ -107,60 +104,6 @@ _TABLE = (
     ),
 )
 
-_FUNCTIONS = {"pow", "log", "log1p", "ceil", "max"}
-_FORBIDDEN = re.compile(r"[^\w\s.,()+*/<>-]")
-
-
-class _Names:
-    """Arithmetic of JavaScript's names: see `lib.advice.Arithmetic`."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.named: list[str] = []
-
-    def let(self, name: str, value: Any) -> Any:
-        self.lines.append(f"const {name} = {_javascript(value)};")
-        self.named.append(name)
-        return alt.param(name=name)
-
-    def log1p(self, x: Any) -> Any:
-        return FunctionExpression("log1p", (x,))
-
-    def log(self, x: Any) -> Any:
-        return alt.expr.log(x)
-
-    def ceil(self, x: Any) -> Any:
-        return alt.expr.ceil(x)
-
-    def larger(self, x: Any, y: Any) -> Any:
-        return alt.expr.max(x, y)
-
-    def choose(self, condition: Any, yes: Any, no: Any) -> Any:
-        return alt.expr.if_(condition, yes, no)
-
-    def function(self, *arguments: str) -> str:
-        """Return a JavaScript function of the arguments that computes all that was named."""
-        body = " ".join(self.lines)
-        return f"({', '.join(arguments)}) => {{ {body} return {{{', '.join(self.named)}}}; }}"
-
-
-def _javascript(value: Any) -> str:
-    """Turn a traced expression of Vega's language into JavaScript."""
-    text = value.name if isinstance(value, alt.Parameter) else _js(value=value)["value"]
-
-    def call(found: re.Match[str]) -> str:
-        name = found[1]
-        if name == "if":
-            return "choose("
-        if name not in _FUNCTIONS:
-            raise ValueError(f"no function of JavaScript for {name!r} in {text}")
-        return f"Math.{name}("
-
-    if _FORBIDDEN.search(text):
-        raise ValueError(f"more than arithmetic: {text}")
-    return re.sub(r"\b([a-z]\w*)\(", call, text)
-
-
 def formulas() -> str:
     """Return the formulas of `lib.advice` as a JavaScript expression.
 
@@ -182,12 +125,10 @@ def formulas() -> str:
     shared(both, *(alt.param(name=name) for name in names))
     of_rows = ("n", "m", "w", "rest", "centre")
     counted(rows, *(alt.param(name=name) for name in of_rows))
-    return (
-        "(() => { const choose = (condition, yes, no) => condition ? yes : no; return {"
-        f"settings: {{{', '.join(kinds)}}}, "
-        f"shared: {both.function(*names)}, "
-        f"counted: {rows.function(*of_rows)}"
-        "}; })()"
+    return _object(
+        settings=f"{{{', '.join(kinds)}}}",
+        shared=both.function(*names),
+        counted=rows.function(*of_rows),
     )
 
 
@@ -203,14 +144,12 @@ class WeightCalculator:
     def _repr_html_(self) -> str | None:
         if os.environ.get("BOOK_CHARTS") == "off":
             return None
-        script = files("lib.charts").joinpath("calculator.js").read_text("utf8")
         texts = {
             "templates": TEMPLATES,
             "filled": FILLED,
             "summary": {of: text + _OUTCOME for of, text in _SUMMARY.items()},
         }
-        data = json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")
-        return f"{_form(self.start)}\n<script>\n({script})({formulas()}, {data});\n</script>"
+        return f"{_form(self.start)}\n{_script('calculator', formulas(), texts)}"
 
 
 def _form(one: Advice) -> str:
@@ -264,15 +203,15 @@ def _form(one: Advice) -> str:
     right = "overdispersion &rho; (1: the model is right)"
     fields = f"""\
 <fieldset><legend>I know</legend>{given}</fieldset>
-{_field("n", "fresh real rows a generation, n", one.n if counts else 1000, "numeric", counts)}
-{_field("m", "synthetic rows a generation, m", one.m if counts else 5000, "numeric", counts)}
-{_field("k", "their ratio, k = n/m", f"{one.k:.12g}", "decimal", not counts)}
+{_field("ww", "n", "fresh real rows a generation, n", one.n if counts else 1000, "numeric", counts)}
+{_field("ww", "m", "synthetic rows a generation, m", one.m if counts else 5000, "numeric", counts)}
+{_field("ww", "k", "their ratio, k = n/m", f"{one.k:.12g}", "decimal", not counts)}
 <div class="ww-field" data-field="of"><label for="ww-of">what is estimated</label>
 <select id="ww-of" name="of" aria-describedby="ww-of-error">{options}</select>
 <p class="ww-error" id="ww-of-error" aria-live="polite"></p></div>
-{_field("rho", right, f"{one.rho:.12g}", "decimal", True)}"""
+{_field("ww", "rho", right, f"{one.rho:.12g}", "decimal", True)}"""
     return f"""\
-<div class="which-weight">
+<div class="ww-form which-weight" data-form="weight">
 <p class="ww-off">The form sleeps: in a notebook run this cell, on a website allow JavaScript. The
 numbers are those of the cell.</p>
 <div class="ww-fields">
@@ -283,16 +222,6 @@ numbers are those of the cell.</p>
 <fieldset class="ww-libraries"><legend>Lines to copy</legend>{choices}</fieldset>
 {blocks}
 </div>"""
-
-
-def _field(name: str, label: str, value: object, mode: str, shown: bool) -> str:
-    return (
-        f'<div class="ww-field" data-field="{name}"{" hidden" * (not shown)}>'
-        f'<label for="ww-{name}">{label}</label>'
-        f'<input id="ww-{name}" name="{name}" type="text" inputmode="{mode}" autocomplete="off" '
-        f'spellcheck="false" value="{value}" aria-describedby="ww-{name}-error">'
-        f'<p class="ww-error" id="ww-{name}-error" aria-live="polite"></p></div>'
-    )
 
 
 def weight_calculator(
