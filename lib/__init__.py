@@ -1,7 +1,7 @@
 """Estimators, recursions, simulations and checks for the book on golden-ratio weighting."""
 
 from lib.advice import advice
-from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic
+from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic, Uneven
 from lib.misspecification import misspecification_ratio
 from lib.simulate import simulate
 from lib.weights import (
@@ -17,6 +17,7 @@ __all__ = [
     "FixedReal",
     "FreshReal",
     "FullySynthetic",
+    "Uneven",
     "adaptive_weights",
     "advice",
     "break_even_weight",

@@ -1,4 +1,4 @@
-"""What a generation is trained on: the four loops of the paper's Figures 1 to 4.
+"""What a generation is trained on: the four loops of the paper's Figures 1 to 4, and uneven months.
 
 A loop is a recipe. It says how many rows there are of each kind and which weight each kind has at
 generation t; it knows nothing of what is estimated, so any model of `lib.models` runs in any loop.
@@ -7,7 +7,7 @@ generation t; it knows nothing of what is estimated, so any model of `lib.models
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,6 +22,7 @@ from lib.recursion import (
     AffineRecursion,
     Recursion,
     SamplingNoise,
+    SteppedRecursion,
     affine_step,
 )
 
@@ -60,6 +61,20 @@ class Loop(ABC):
         """Ratio n/m of real to synthetic rows."""
         return self.n / self.m
 
+    def sizes(self, t: int) -> tuple[int, int]:
+        """Return how many real and synthetic rows are drawn for generation t; none for t = 0."""
+        return self.n, self.m
+
+    @property
+    def fewest(self) -> tuple[int, int]:
+        """The smallest numbers of real and of synthetic rows of a generation that has any."""
+        return self.n, self.m
+
+    @property
+    def last(self) -> int | None:
+        """The last generation, or None for a loop that goes on for ever."""
+        return None
+
     def rows(self, steps: int) -> int:
         """Return the most rows that a generation is trained on, up to generation `steps`."""
         return self.n + self.m
@@ -97,8 +112,28 @@ class Loop(ABC):
         Recursion
             With a leading axis of weights when `w` is a grid.
         """
-        a, c = affine_step(noise, **{str(source): w for source, w in self.recipe(1).items()})
-        return AffineRecursion(noise.real, a, c)
+        return AffineRecursion(noise.real, *self._step(noise, 1))
+
+    def recursions(
+        self, sampling_noise: Callable[[int, int], Mapping[str, SamplingNoise]]
+    ) -> dict[str, Recursion]:
+        """Return the error recursions of a model in this loop.
+
+        Parameters
+        ----------
+        sampling_noise : callable
+            The model's noise by metric, for n real and m synthetic rows.
+
+        Returns
+        -------
+        dict of str to Recursion
+        """
+        noise = sampling_noise(self.n, self.m)
+        return {metric: self.recursion(one) for metric, one in noise.items()}
+
+    def _step(self, noise: SamplingNoise, t: int) -> tuple[Array, Array]:
+        """Return a and c of generation t."""
+        return affine_step(noise, **{str(source): w for source, w in self.recipe(t).items()})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -199,3 +234,97 @@ class FreshReal(_Weighted):
     def recipe(self, t: int) -> Recipe:
         w = np.asarray(self.w)
         return {Source.FRESH: w, Source.SYNTHETIC: 1 - w}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Uneven(Loop):
+    """Fresh real rows, as in `FreshReal`, in numbers and with weights that change every time.
+
+    A generation may go without real rows, and then has the weight 0, or without synthetic rows,
+    and then has the weight 1. It ends after as many generations as there are weights.
+
+    Parameters
+    ----------
+    n : sequence of int, length generations + 1
+        Real rows at t = 0, 1, ...; at least one at t = 0.
+    m : sequence of int, length generations
+        Synthetic rows at t = 1, 2, ....
+    w : array_like, shape (generations,)
+        Total weight of the real rows at t = 1, 2, ..., in [0, 1]: for the best ones see
+        `lib.schedule.adaptive_weights`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, the lengths do not match, or rows that are not there have
+        weight.
+    """
+
+    n: Any
+    m: Any
+    w: ArrayLike
+
+    def __post_init__(self) -> None:
+        weights = _validate.weight("w", self.w)
+        if weights.ndim != 1 or weights.size == 0:
+            raise _validate.fail("w", "one weight for each generation", self.w)
+        weights.flags.writeable = False
+        object.__setattr__(self, "w", weights)
+        counts = {}
+        for name, length in (("n", weights.size + 1), ("m", weights.size)):
+            given = getattr(self, name)
+            if np.ndim(given) != 1 or len(given) != length:
+                raise _validate.fail(name, f"{length} numbers of rows, as `w` says", given)
+            counts[name] = tuple(
+                _validate.integer(f"{name}[{t}]", x, 0) for t, x in enumerate(given)
+            )
+            object.__setattr__(self, name, counts[name])
+        _validate.integer("n[0]", counts["n"][0])
+        for t, w in enumerate(weights.tolist(), start=1):
+            n, m = self.sizes(t)
+            if (n == 0 and w > 0) or (m == 0 and w < 1):
+                only = "0 where there are no real rows, and 1 where there are no synthetic rows"
+                raise _validate.fail(f"w[{t - 1}]", only, w)
+
+    @property
+    def k(self) -> float:
+        raise AttributeError("an uneven loop has a ratio n/m for each generation")
+
+    def sizes(self, t: int) -> tuple[int, int]:
+        return self.n[t], self.m[t - 1] if t else 0
+
+    @property
+    def fewest(self) -> tuple[int, int]:
+        n, m = (min((x for x in rows if x), default=self.n[0]) for rows in (self.n, self.m))
+        return n, m
+
+    @property
+    def last(self) -> int:
+        return len(self.m)
+
+    def rows(self, steps: int) -> int:
+        return max(sum(self.sizes(t)) for t in range(min(steps, self.last) + 1))
+
+    def recipe(self, t: int) -> Recipe:
+        weight = float(np.asarray(self.w)[t - 1])
+        parts = zip(
+            (Source.FRESH, Source.SYNTHETIC), self.sizes(t), (weight, 1 - weight), strict=True
+        )
+        return {source: share for source, rows, share in parts if rows}
+
+    def recursion(self, noise: SamplingNoise) -> Recursion:
+        raise TypeError("an uneven loop has another noise at each generation: see `recursions`")
+
+    def recursions(
+        self, sampling_noise: Callable[[int, int], Mapping[str, SamplingNoise]]
+    ) -> dict[str, Recursion]:
+        # rows that are not there have no weight: any number will do for their noise
+        n, m = self.fewest
+        sizes = (self.sizes(t) for t in range(self.last + 1))
+        noise = [sampling_noise(real or n, synthetic or m) for real, synthetic in sizes]
+        found: dict[str, Recursion] = {}
+        for metric, first in noise[0].items():
+            steps = [self._step(one[metric], t) for t, one in enumerate(noise) if t]
+            a, c = (np.stack(part) for part in zip(*steps, strict=True))
+            found[metric] = SteppedRecursion(first.real, a, c)
+        return found

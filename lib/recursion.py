@@ -186,6 +186,60 @@ class AffineRecursion(Recursion):
 
 
 @dataclass(frozen=True)
+class SteppedRecursion(Recursion):
+    """``e_t = a_t + c_t e_{t-1}`` for so many generations, each with its own a and c.
+
+    Parameters
+    ----------
+    start : array_like, shape (d,)
+        The state at t = 0. Its first component is the error of interest.
+    a : array_like, shape (generations, d)
+        Fresh noise of generations 1, 2, ....
+    c : array_like, shape (generations, d, d)
+        Part of the old state that they keep.
+
+    Raises
+    ------
+    ValueError
+        If an entry is not finite or the shapes do not match.
+
+    Examples
+    --------
+    >>> from lib.recursion import SteppedRecursion
+    >>> SteppedRecursion([1.0], [[0.0], [2.0]], [[[0.5]], [[0.5]]]).path(2).tolist()
+    [1.0, 0.5, 2.25]
+    """
+
+    start: Array
+    a: Array
+    c: Array
+
+    def __post_init__(self) -> None:
+        for name in ("start", "a", "c"):
+            object.__setattr__(self, name, _validate.finite(name, getattr(self, name)))
+        if self.start.ndim != 1:
+            raise _validate.fail("start", "a vector", self.start)
+        dim = self.start.size
+        if self.a.ndim != 2 or self.a.shape[1] != dim:
+            raise _validate.fail("a", f"of shape (generations, {dim}), as `start`", self.a)
+        if self.c.shape != (*self.a.shape, dim):
+            raise _validate.fail("c", f"of shape {(*self.a.shape, dim)}, as `a`", self.c)
+
+    def path(self, steps: int) -> Array:
+        """Return the error at t = 0, ..., steps, as `Recursion.path`, no further than it goes."""
+        if _validate.integer("steps", steps) > len(self.a):
+            raise _validate.fail("steps", f"at most {len(self.a)}, where the loop ends", steps)
+        return super().path(steps)
+
+    def _step(self, t: int, state: Array) -> Array:
+        return np.asarray(self.a[t - 1] + self.c[t - 1] @ state)
+
+    def limit(self) -> Any:
+        """Raise a ``TypeError``: it ends."""
+        raise TypeError("a loop that ends has no limit; `path` has its errors")
+
+
+@dataclass(frozen=True)
 class AccumulatingRecursion(Recursion):
     r"""The error when every synthetic set is kept: ``e_t = e_{t-1} + (a + b e_{t-1}) / (k+t)^2``.
 

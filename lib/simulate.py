@@ -296,8 +296,8 @@ def simulate(
     ------
     ValueError
         If steps or reps < 1, burn_in is not in [0, steps), the seed is negative, n_jobs is neither
-        positive nor -1, a metric is not one of the model's or a function, or the loop has too few
-        rows for the model.
+        positive nor -1, a metric is not one of the model's or a function, the loop has too few
+        rows for the model, or it ends before.
     lib.workers.ClusterError
         If `dask` does not answer within a few seconds, or its workers have another version.
 
@@ -318,7 +318,7 @@ def simulate(
     if burn_in >= steps:
         raise _validate.fail("burn_in", f"less than `steps` = {steps}", burn_in)
     workers.check(n_jobs, dask)
-    model.check(loop)
+    _runs(model, loop, steps)
     recorded = _metrics(model, metrics)
 
     tasks = [
@@ -458,14 +458,14 @@ def _generations(
     """Yield a batch of fits for t = 0, ..., steps: the loop itself."""
     shared = (1, reps)  # real rows are the same for every weight of the grid
     every = (1 if loop.grid is None else loop.grid.size, reps)
-    first = training = model.draw(loop.n, shared, rng)
+    first = training = model.draw(loop.sizes(0)[0], shared, rng)
     fit = model.fit(training)
     yield fit
     draw: dict[Source, Callable[[], Any]] = {
-        Source.FRESH: lambda: model.draw(loop.n, shared, rng),
+        Source.FRESH: lambda: model.draw(loop.sizes(t)[0], shared, rng),
         Source.FIRST: lambda: first,
         Source.PREVIOUS: lambda: training,
-        Source.SYNTHETIC: lambda: model.synthesize(fit, loop.m, every, rng),
+        Source.SYNTHETIC: lambda: model.synthesize(fit, loop.sizes(t)[1], every, rng),
     }
     for t in range(1, steps + 1):
         parts = [
@@ -501,7 +501,8 @@ def chains(model: Model, loop: Loop, *, steps: int, reps: int = 1, seed: int = 1
     Raises
     ------
     ValueError
-        If steps or reps < 1, the seed is negative, or the loop has too few rows for the model.
+        If steps or reps < 1, the seed is negative, or the loop has too few rows for the model or
+        ends before.
 
     Examples
     --------
@@ -516,7 +517,7 @@ def chains(model: Model, loop: Loop, *, steps: int, reps: int = 1, seed: int = 1
     _known(model, loop)
     steps, reps = _validate.integer("steps", steps), _validate.integer("reps", reps)
     rng = np.random.default_rng(_validate.integer("seed", seed, least=0))
-    model.check(loop)
+    _runs(model, loop, steps)
     return _one_threaded(_generations(model, loop, steps, reps, rng))
 
 
@@ -530,6 +531,12 @@ def _one_threaded(fits: Iterator[Any]) -> Iterator[Any]:
             except StopIteration:
                 return
         yield fit
+
+
+def _runs(model: Model, loop: Loop, steps: int) -> None:
+    if loop.last is not None and steps > loop.last:
+        raise _validate.fail("steps", f"at most {loop.last}, where the loop ends", steps)
+    model.check(loop)
 
 
 def _known(model: Model, loop: Loop) -> None:

@@ -176,7 +176,8 @@ def _binomial(rows: int, p: Array) -> Array:
 
 
 def _single_weight(loop: Loop) -> float:
-    if not isinstance(loop, Loop) or (loop.grid is not None and loop.grid.size != 1):
+    uneven = not isinstance(loop, Loop) or loop.last is not None
+    if uneven or (loop.grid is not None and loop.grid.size != 1):
         raise _validate.fail("loop", "one of lib.loops, with a single weight", loop)
     return 0.0 if loop.grid is None else float(loop.grid[0])
 

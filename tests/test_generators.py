@@ -1181,7 +1181,8 @@ def test_nothing_is_drawn_again_without_weights() -> None:
 def test_accumulation_has_no_theory_but_runs() -> None:
     it, loop = ResampledCategorical(P, 6), Accumulate(n=5, m=4)
     with pytest.raises(
-        ValueError, match=r"^`loop` must be any but Accumulate, for rows that are drawn again; got "
+        ValueError,
+        match=r"^`loop` must be any but Accumulate and Uneven, for rows that are drawn again; got ",
     ):
         it.theory(loop)
     first, *later = chains(it, loop, steps=3, reps=20)

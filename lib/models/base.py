@@ -142,7 +142,7 @@ class Model(ABC):
         """Raise a ``ValueError`` if it is no loop, or has too few rows for this model."""
         if not isinstance(loop, Loop):
             raise _validate.fail("loop", "one of lib.loops", loop)
-        for name, rows in (("n", loop.n), ("m", loop.m)):
+        for name, rows in zip("nm", loop.fewest, strict=True):
             if rows < self.min_rows:
                 raise _validate.fail(
                     name, f"at least {self.min_rows} for {type(self).__name__}", rows
@@ -187,5 +187,4 @@ class Model(ABC):
             If the loop has too few rows for the model.
         """
         self.check(loop)
-        noise = self.sampling_noise(loop.n, loop.m)
-        return {metric: loop.recursion(one) for metric, one in noise.items()}
+        return loop.recursions(self.sampling_noise)

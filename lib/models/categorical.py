@@ -127,7 +127,7 @@ class ResampledCategorical(Categorical):
     Notes
     -----
     Metrics as `Categorical`. Theory is exact in every loop but `lib.loops.Accumulate`, whose next
-    generation sees the rows as they were before they were drawn again.
+    generation sees the rows as they were before they were drawn again, and `lib.loops.Uneven`.
 
     Examples
     --------
@@ -174,11 +174,12 @@ class ResampledCategorical(Categorical):
         Raises
         ------
         ValueError
-            If the loop is `lib.loops.Accumulate`, or no loop.
+            If the loop is `lib.loops.Accumulate` or `lib.loops.Uneven`, or no loop.
         """
         recursion = super().theory(loop)["frequencies"]
         if not isinstance(recursion, AffineRecursion):
-            raise _validate.fail("loop", "any but Accumulate, for rows that are drawn again", loop)
+            allowed = "any but Accumulate and Uneven, for rows that are drawn again"
+            raise _validate.fail("loop", allowed, loop)
         if loop.grid is None:
             return {"frequencies": recursion}
         # drawing N rows of frequencies q adds q (1 - q) / N, on average (v - e) / N

@@ -12,7 +12,7 @@ from scipy import integrate, optimize, stats
 
 from lib import _validate
 from lib._validate import Array
-from lib.loops import Accumulate, FreshReal, Loop, Source
+from lib.loops import Accumulate, FreshReal, Loop, Source, Uneven
 from lib.models import _rows
 from lib.models._rows import Rows
 from lib.models.base import CELLS, Model
@@ -497,6 +497,8 @@ class SpectralRecursion(Recursion):
     """
 
     def __init__(self, model: KernelDensity, loop: Loop) -> None:
+        if isinstance(loop, Uneven):
+            raise _validate.fail("loop", "one with the same rows at every generation", loop)
         self.model, self.loop = model, loop
         self._scalar = loop.grid is None or np.ndim(getattr(loop, "w", 0.0)) == 0
 

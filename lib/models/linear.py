@@ -134,9 +134,10 @@ class LinearRegression(Regression):
         if self.design is None:
             return
         rows = len(self.design)
-        for name, count in (("n", loop.n), ("m", loop.m)):
-            if count % rows:
-                raise _validate.fail(name, f"a multiple of the design's {rows} rows", count)
+        for t in range((loop.last or 1) + 1):
+            for name, count in zip("nm", loop.sizes(t), strict=True):
+                if count % rows:
+                    raise _validate.fail(name, f"a multiple of the design's {rows} rows", count)
 
     def draw(self, n: int, size: tuple[int, int], rng: np.random.Generator) -> NormalEquations:
         """Draw the normal equations of n real rows: see `lib.models.base.Model.draw`."""

@@ -55,12 +55,20 @@ class Regression(Model):
         The first fit rests on n rows alone. The synthetic rows have to suffice on their own only
         where they have all the weight.
         """
-        if loop.n < self.needed:
-            raise _validate.fail("n", f"at least {self.needed} for {self}", loop.n)
-        alone = np.any(np.asarray(loop.recipe(1).get(Source.SYNTHETIC, 0.0)) == 1)
-        if alone and loop.m < self.needed:
-            allowed = f"at least {self.needed} for {self} where real rows have no weight"
-            raise _validate.fail("m", allowed, loop.m)
+        first, _ = loop.sizes(0)
+        if first < self.needed:
+            raise _validate.fail("n", f"at least {self.needed} for {self}", first)
+        for t in range(1, (loop.last or 1) + 1):
+            real, synthetic = loop.sizes(t)
+            shares = {source: np.asarray(w) for source, w in loop.recipe(t).items()}
+            alone = {
+                "n": (real, shares.get(Source.FRESH, np.zeros(1)), "synthetic"),
+                "m": (synthetic, shares.get(Source.SYNTHETIC, np.zeros(1)), "real"),
+            }
+            for name, (rows, share, others) in alone.items():
+                if rows < self.needed and np.any(share == 1):
+                    where = f"for {self} where {others} rows have no weight"
+                    raise _validate.fail(name, f"at least {self.needed} {where}", rows)
 
     def error(self, fit: Array, metric: str) -> Array:
         """Return the named error: see `lib.models.base.Model.error`."""
