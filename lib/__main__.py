@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,6 +46,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="R",
         default="1",
         help="times the model's variance that real rows have (default 1: the model is right)",
+    )
+    weight.add_argument(
+        "--drift",
+        metavar="Q",
+        default="0",
+        help="variance of the truth's step in a generation, real rows alone = 1 (default 0)",
     )
     weight.add_argument("--of", metavar="KIND", default="mean", help=f"{', '.join(KINDS)}")
     weight.add_argument("--json", action="store_true", help="all numbers, as JSON")
@@ -97,12 +103,12 @@ def _integer(name: str, text: str, least: int = 1) -> int:
     return _validate.integer(name, value, least)
 
 
-def _number(name: str, text: str) -> float:
+def _number(name: str, text: str, check: Callable[[str, Any], Any] = _validate.positive) -> float:
     try:
         value: Any = float(text)
     except ValueError:
         value = text
-    return float(_validate.positive(name, value))
+    return float(check(name, value))
 
 
 def _weight(arguments: argparse.Namespace) -> int:
@@ -111,19 +117,23 @@ def _weight(arguments: argparse.Namespace) -> int:
     counts = {"--real": arguments.real, "--synthetic": arguments.synthetic}
     given = [name for name, text in counts.items() if text is not None]
     rho = _number("--rho", arguments.rho)
+    drift = _number("--drift", arguments.drift, _validate.nonnegative)
+    if drift and arguments.of != "mean":
+        allowed = f"0 with `--of {arguments.of}`: only a mean may move"
+        raise _validate.fail("--drift", allowed, arguments.drift)
     if arguments.ratio is not None:
         if given:
             raise ValueError(f"`--ratio` stands alone: leave out {' and '.join(given)}")
         if arguments.of != "mean":
             raise ValueError(f"`--of {arguments.of}` needs --real and --synthetic, not --ratio")
-        found = advice(k=_number("--ratio", arguments.ratio), rho=rho)
+        found = advice(k=_number("--ratio", arguments.ratio), rho=rho, drift=drift)
     elif len(given) < len(counts):
         raise ValueError("give both --real and --synthetic, or --ratio alone")
     else:
         n, m = (_integer(name, text) for name, text in counts.items())
         for name, rows in zip(counts, (n, m), strict=True):
             enough_rows(name, rows, arguments.of)
-        found = advice(n, m, rho=rho, of=arguments.of)
+        found = advice(n, m, rho=rho, drift=drift, of=arguments.of)
     print(json.dumps(found.to_dict(), indent=1) if arguments.json else found.report())
     return CONFIRMED
 

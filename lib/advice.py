@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -71,16 +71,19 @@ def settings(of: Of, n: Any, m: Any) -> dict[str, Any]:
     return {"ratio": n / m, "contraction": 1.0, "lost": 0.0, "centre": 0}
 
 
-def shared(x: Arithmetic, k: Any, ratio: Any, contraction: Any, lost: Any, rho: Any) -> None:
+def shared(
+    x: Arithmetic, k: Any, ratio: Any, contraction: Any, lost: Any, rho: Any, drift: Any
+) -> None:
     """Name all quantities that need no numbers of rows: see `Advice`.
 
     Parameters
     ----------
     x : Arithmetic
-    k, ratio, contraction, lost, rho : number or expression
-        Ratio n/m, and what `settings` returns.
+    k, ratio, contraction, lost, rho, drift : number or expression
+        Ratio n/m, what `settings` returns, overdispersion, and drift.
     """
-    noise = x.let("noise_ratio", ratio / rho)
+    # to the estimate, what moves the truth and what blurs the synthetic rows are the same
+    noise = x.let("noise_ratio", ratio / rho + drift)
     s = x.let("depth", weights._optimal_depth(noise, contraction, lost))
     w, rest = x.let("w", weights._weight_at(s)), x.let("rest", weights._rest_at(s))
     naive = x.let("naive_weight", weights._naive_weight(k))
@@ -158,13 +161,16 @@ class Advice:
         Ratio n/m.
     rho : float
         How many times the variance of the model the real rows have.
+    drift : float
+        How far the truth moves in a generation: the variance of its step, in the unit of all
+        errors here.
     of : {"mean", "frequencies", "variance"}
         What is estimated.
     contraction : float
         The factor r: one generation keeps the share r (1-w)^2 of the old error.
     noise_ratio : float
-        Variance of the synthetic part of the estimate over that of the real part: k / rho, or for
-        a variance (n-1) / (m-1) / rho.
+        Variance of the synthetic part of the estimate over that of the real part: k / rho plus
+        the drift, or for a variance (n-1) / (m-1) / rho.
     w : float
         The weight that all real rows share.
     naive_weight : float
@@ -174,7 +180,7 @@ class Advice:
     real_row_weight, synthetic_row_weight : float or None
         Of one row: w/n and (1-w)/m.
     synthetic_sample_weight : float
-        Of a synthetic row if a real one weighs 1. For a mean it is rho w.
+        Of a synthetic row if a real one weighs 1. For a mean that stands still it is rho w.
     mean_one_real, mean_one_synthetic : float
         The same weights, scaled so that all n + m rows weigh 1 on average.
     error, naive_error : float
@@ -194,6 +200,7 @@ class Advice:
     m: int | None
     k: float
     rho: float
+    drift: float
     of: Of
     contraction: float
     noise_ratio: float
@@ -281,6 +288,7 @@ def advice(
     *,
     k: float | None = None,
     rho: float = 1.0,
+    drift: float = 0.0,
     of: Of = "mean",
 ) -> Advice:
     r"""Answer "which weight for my n and m?".
@@ -296,6 +304,10 @@ def advice(
         right: `lib.misspecification_ratio` estimates it for a regression. For frequencies it is
         the design effect of a sample in clusters, for a variance ``1 + excess (n-1) / (2n)``
         with the excess kurtosis of the real rows.
+    drift : float, optional
+        Variance q of the step that the truth takes from one generation to the next, in units of
+        the error of the n real rows alone: `lib.drift.estimate_drift` estimates it. Above 0 only
+        for a mean.
     of : {"mean", "frequencies", "variance"}, optional
         What is estimated, which decides what is kept of the old error:
 
@@ -312,15 +324,16 @@ def advice(
     Raises
     ------
     ValueError
-        If neither n and m nor k is given, or both; if a number is out of range; or if a variance
-        is asked for a single row.
+        If neither n and m nor k is given, or both; if a number is out of range; if a variance is
+        asked for a single row; or if the truth moves and it is not a mean.
 
     Notes
     -----
     With rho, one generation adds the noise :math:`\rho w^2 + k(1-w)^2` in units of n rows of the
     model. Divided by rho, which is the unit of this book's "real rows alone = 1", that is the
     noise of a right model with k / rho in place of k. In units of n rows of the model the error
-    is ``rho`` times the one given here.
+    is ``rho`` times the one given here. A truth that moves adds :math:`q(1-w)^2`, and so acts as
+    k / rho + q in place of k / rho.
 
     Examples
     --------
@@ -336,6 +349,9 @@ def advice(
     if of not in KINDS:
         raise _validate.fail("of", f"one of {', '.join(map(repr, KINDS))}", of)
     spread = _number("rho", rho)
+    moves = _number("drift", drift, _validate.nonnegative)
+    if moves and of != "mean":
+        raise _validate.fail("drift", f"0 for `of` = {of!r}: only a mean may move", drift)
     if k is None:
         if n is None or m is None:
             missing = "n" if n is None else "m"
@@ -357,17 +373,20 @@ def advice(
     centre = setting.pop("centre")
     if not 0 < setting["ratio"] / spread < math.inf:
         raise _validate.fail("rho", "such that k / rho is a positive finite number", rho)
-    shared(x, k, rho=spread, **setting)
+    if setting["ratio"] / spread + moves == math.inf:
+        raise _validate.fail("drift", "such that k / rho + q is a finite number", drift)
+    shared(x, k, rho=spread, drift=moves, **setting)
     if n is not None and m is not None:
         counted(x, n, m, x.named["w"], x.named["rest"], centre)
     found: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(Advice))
-    given = {"n": n, "m": m, "k": k, "rho": spread, "of": of} | setting | x.named
+    given = {"n": n, "m": m, "k": k, "rho": spread, "drift": moves, "of": of}
+    given |= setting | x.named
     found.update((name, value) for name, value in given.items() if name in found)
     return Advice(**found)
 
 
-def _number(name: str, value: Any) -> float:
-    array = _validate.positive(name, value)
+def _number(name: str, value: Any, check: Callable[..., Any] = _validate.positive) -> float:
+    array = check(name, value)
     if array.ndim:
         raise _validate.fail(name, "a single number", value)
     return float(array)
@@ -440,6 +459,8 @@ def _report(one: Advice) -> str:
     lines += [line.format(r=one.contraction) for line in _OF.get(one.of, ())]
     if one.rho != 1:
         lines += [f"real rows vary rho = {one.rho:.6g} times", "  as much as the model says"]
+    if one.drift:
+        lines += ["the truth moves by a step", f"  of variance q = {one.drift:.6g}"]
     lines += [
         "",
         f"weight w of all real rows = {_shown(one.w)}",

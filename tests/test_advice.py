@@ -73,6 +73,35 @@ def test_it_is_the_best_that_theory_knows(
     assert error(one.break_even_weight + 1e-4) < 1
 
 
+@pytest.mark.parametrize("drift", [1e-3, 0.1, 1.0, 30.0])
+@pytest.mark.parametrize("rho", [1.0, 2.8])
+@pytest.mark.parametrize(("n", "m"), SIZES)
+def test_a_mean_that_moves(n: int, m: int, rho: float, drift: float) -> None:
+    """Follow e = w^2 rho/n + (1-w)^2 (e + 1/m + step), a step being q rho/n, to its end."""
+    one = advice(n, m, rho=rho, drift=drift)
+    alone = rho / n
+
+    def error(w: float) -> float:
+        fresh = w**2 * alone + (1 - w) ** 2 * (1 / m + drift * alone)
+        return fresh / (1 - (1 - w) ** 2) / alone
+
+    found = minimize_scalar(error, bounds=(1e-9, 1), method="bounded", options={"xatol": 1e-10})
+    assert one.w == pytest.approx(found.x, rel=2e-6)
+    assert one.error == pytest.approx(error(one.w), rel=1e-10)
+    assert one.naive_error == pytest.approx(error(n / (n + m)), rel=1e-9)
+    assert error(one.break_even_weight) == pytest.approx(1, rel=1e-9)
+    path = [1.0]
+    for _ in range(one.settled + 5):
+        kept = (1 - one.w) ** 2
+        path.append(one.w**2 + kept * (path[-1] + n / m / rho + drift))
+    near = np.abs(np.array(path) / one.error - 1) <= 0.01
+    assert near[one.settled :].all()
+    assert not near[: one.settled].any()
+    still = advice(n, m, rho=rho)
+    assert one.w > still.w
+    assert one.half_life < still.half_life
+
+
 @pytest.mark.parametrize("rho", [1.0, 2.8])
 @pytest.mark.parametrize(("n", "m"), SIZES)
 @pytest.mark.parametrize(("of", "model", "metric"), MODELS)
@@ -157,6 +186,14 @@ def test_for_a_mean_a_synthetic_row_weighs_rho_w(k: float, rho: float) -> None:
     one = advice(k=k, rho=rho)
     assert one.synthetic_sample_weight == pytest.approx(rho * one.w, rel=1e-9)
     # so that all weights sum to what the fit is worth, n / w
+    total = 1 + one.synthetic_sample_weight / k
+    assert total == pytest.approx(one.gain_over_real, rel=1e-9)
+
+
+@SAME_EVERY_RUN
+@given(k=ratios, rho=st.floats(0.01, 100), drift=st.floats(0, 100))
+def test_all_weights_sum_to_what_the_fit_is_worth(k: float, rho: float, drift: float) -> None:
+    one = advice(k=k, rho=rho, drift=drift)
     total = 1 + one.synthetic_sample_weight / k
     assert total == pytest.approx(one.gain_over_real, rel=1e-9)
 
@@ -274,6 +311,14 @@ def test_one_row_of_each_kind() -> None:
         ({"k": 1, "rho": math.nan}, "`rho` must be"),
         ({"k": 1e300, "rho": 1e-300}, "`rho` must be such that k / rho is a positive finite"),
         ({"k": 1e-300, "rho": 1e300}, "`rho` must be such that k / rho is a positive finite"),
+        ({"k": 1, "drift": -0.1}, "`drift` must be finite and at least 0; got -0.1"),
+        ({"k": 1, "drift": math.nan}, "`drift` must be finite and at least 0; got nan"),
+        ({"k": 1, "drift": [0.1]}, "`drift` must be a single number; got [0.1]"),
+        ({"k": 1e308, "drift": 1e308}, "`drift` must be such that k / rho + q is a finite"),
+        (
+            {"n": 5, "m": 5, "of": "variance", "drift": 0.1},
+            "`drift` must be 0 for `of` = 'variance': only a mean may move; got 0.1",
+        ),
         ({"k": 1, "of": "frequencies"}, "`of` must be 'mean' if only `k` is given"),
         ({"n": 5, "m": 5, "of": "median"}, "`of` must be one of 'mean', 'frequencies', 'variance'"),
         ({"n": 5, "m": 1, "of": "variance"}, "`m` must be at least 2 for a variance, because one"),
@@ -302,6 +347,7 @@ def test_an_answer_cannot_be_changed() -> None:
         advice(20, 30, of="frequencies"),
         advice(20, 30, of="variance", rho=1.25),
         advice(1, 10**6),
+        advice(k=0.2, drift=0.125),
     ],
 )
 def test_the_report_says_the_numbers(one: Advice) -> None:
@@ -318,6 +364,7 @@ def test_the_report_says_the_numbers(one: Advice) -> None:
     # what a phone of 390 px shows of a line; more only where numbers leave the usual range
     assert max(map(len, text.splitlines())) <= (40 if one.gain_over_real < 1e3 else 46)
     assert ("rho" in text) == (one.rho != 1)
+    assert (f"q = {one.drift:.6g}" in text) == (one.drift != 0)
     assert ("sample_weight" in text) == (one.of != "variance")
 
 

@@ -24,6 +24,8 @@ CASES = [
     advice(1, 1, of="frequencies"),
     advice(k=1e-9, rho=3),
     advice(k=40),
+    advice(1000, 5000, drift=0.1),
+    advice(k=0.2, rho=2.8, drift=3),
 ]
 
 
@@ -33,7 +35,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def page(one: Advice) -> BeautifulSoup:
-    arguments = {"rho": one.rho, "of": one.of}
+    arguments = {"rho": one.rho, "drift": one.drift, "of": one.of}
     made = (
         charts.weight_calculator(k=one.k, **arguments)
         if one.n is None
@@ -115,7 +117,8 @@ def function(text: str, name: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("one", CASES)
 def test_the_script_computes_what_python_does(one: Advice) -> None:
     text = calculator.formulas()
-    names: dict[str, Any] = {"k": one.k, "rho": one.rho, "n": one.n, "m": one.m}
+    given = ("k", "rho", "drift", "n", "m")
+    names: dict[str, Any] = {name: getattr(one, name) for name in given}
     rows = {"n": one.k, "m": 1.0} if one.n is None else {"n": one.n, "m": one.m}
     setting = re.search(rf"{one.of}: \(n, m\) => \({{(.*?)}}\)", text)
     assert setting is not None

@@ -57,6 +57,7 @@ def test_per_row_weights_sum_to_one_and_have_the_golden_ratio(
         (["--real", "1000", "--synthetic", "5e3"], advice(1000, 5000)),
         (["--ratio", "0.2"], advice(k=0.2)),
         (["--ratio", "1e-9", "--rho", "2.8"], advice(k=1e-9, rho=2.8)),
+        (["--ratio", "0.2", "--drift", "1e-1"], advice(k=0.2, drift=0.1)),
         (
             ["--real", "1", "--synthetic", "1e12", "--of", "frequencies"],
             advice(1, 10**12, of="frequencies"),
@@ -88,6 +89,12 @@ def test_weight_is_the_advice_as_text_and_as_json(
         (["weight", "--ratio", "1", "--of", "variance"], "--of variance"),
         (["weight", "--ratio", "1", "--rho", "0"], "--rho"),
         (["weight", "--ratio", "1", "--rho", "x"], "--rho"),
+        (["weight", "--ratio", "1", "--drift", "-1"], "--drift"),
+        (["weight", "--ratio", "1", "--drift", "some"], "--drift"),
+        (
+            ["weight", "--real", "9", "--synthetic", "9", "--of", "variance", "--drift", "1"],
+            "`--drift` must be 0 with `--of variance`",
+        ),
         (["weight", "--ratio", "1e300", "--rho", "1e-300"], "rho"),
         (["weight", "--real", "5", "--synthetic", "5", "--of", "median"], "--of"),
         (["weight", "--real", "5", "--synthetic", "1", "--of", "variance"], "one row has none"),

@@ -26,24 +26,29 @@ function (formulas, texts, form) {
       const settled = counts || of === "mean";
       complain("of", settled ? "" : "with only k this must be a mean: the others need m");
       const rho = positive("rho", "ρ");
+      field("drift").hidden = of !== "mean";
+      const drift = of === "mean" ? real("drift", "q", { such: "0 or 0.1" }) : 0;
+      const more = rho === null || drift === null ? null : { rho, drift, of };
       if (!counts) {
         const k = positive("k", "k");
-        return k === null || rho === null || !settled ? null : { n: null, m: null, k, rho, of };
+        return k === null || more === null || !settled ? null : { n: null, m: null, k, ...more };
       }
       const least = of === "variance" ? 2 : 1;
       const n = rows("n", least);
       const m = rows("m", least);
-      return n === null || m === null || rho === null ? null : { n, m, k: n / m, rho, of };
+      return n === null || m === null || more === null ? null : { n, m, k: n / m, ...more };
     }
 
     /* Return all quantities by name, or null if they leave the range of numbers. */
-    function compute({ n, m, k, rho, of }) {
+    function compute({ n, m, k, rho, drift, of }) {
       const set = n === null ? formulas.settings[of](k, 1) : formulas.settings[of](n, m);
       const noise = set.ratio / rho;
       const inRange = noise > 0 && noise < Infinity;
       complain("rho", inRange ? "" : "k/ρ is too large or too small to compute with");
-      if (!inRange) return null;
-      const all = formulas.shared(k, set.ratio, set.contraction, set.lost, rho);
+      const finite = inRange && noise + drift < Infinity;
+      if (inRange) complain("drift", finite ? "" : "k/ρ + q is too large to compute with");
+      if (!finite) return null;
+      const all = formulas.shared(k, set.ratio, set.contraction, set.lost, rho, drift);
       if (n !== null) Object.assign(all, formulas.counted(n, m, all.w, all.rest, set.centre));
       return { ...all, lost: set.lost };
     }
@@ -110,7 +115,7 @@ function (formulas, texts, form) {
 
     function fromAddress() {
       const asked = form.fromAddress();
-      for (const name of ["n", "m", "k", "rho"]) {
+      for (const name of ["n", "m", "k", "rho", "drift"]) {
         if (asked.has(name)) input(name).value = asked.get(name);
       }
       const of = asked.get("of");
@@ -123,12 +128,13 @@ function (formulas, texts, form) {
       else if (asked.has("k")) choose("given", "ratio");
     }
 
-    function toAddress({ n, m, k, rho, of }) {
+    function toAddress({ n, m, k, rho, drift, of }) {
       form.toAddress({
         n,
         m,
         k: n === null ? k : null,
         rho: rho === 1 ? null : rho,
+        drift: drift || null,
         of: of === "mean" ? null : of,
       });
     }

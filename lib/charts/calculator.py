@@ -104,6 +104,7 @@ _TABLE = (
     ),
 )
 
+
 def formulas() -> str:
     """Return the formulas of `lib.advice` as a JavaScript expression.
 
@@ -121,7 +122,7 @@ def formulas() -> str:
         )
         kinds.append(f"{of}: (n, m) => ({{{one}}})")
     both, rows = _Names(), _Names()
-    names = ("k", "ratio", "contraction", "lost", "rho")
+    names = ("k", "ratio", "contraction", "lost", "rho", "drift")
     shared(both, *(alt.param(name=name) for name in names))
     of_rows = ("n", "m", "w", "rest", "centre")
     counted(rows, *(alt.param(name=name) for name in of_rows))
@@ -200,6 +201,7 @@ def _form(one: Advice) -> str:
         f"<pre>{html.escape(codes.get(library, ''))}\n</pre></div>"
         for library in _LIBRARIES
     )
+    still = "drift of the truth q (0: it stands still)"
     right = "overdispersion &rho; (1: the model is right)"
     fields = f"""\
 <fieldset><legend>I know</legend>{given}</fieldset>
@@ -209,7 +211,8 @@ def _form(one: Advice) -> str:
 <div class="ww-field" data-field="of"><label for="ww-of">what is estimated</label>
 <select id="ww-of" name="of" aria-describedby="ww-of-error">{options}</select>
 <p class="ww-error" id="ww-of-error" aria-live="polite"></p></div>
-{_field("ww", "rho", right, f"{one.rho:.12g}", "decimal", True)}"""
+{_field("ww", "rho", right, f"{one.rho:.12g}", "decimal", True)}
+{_field("ww", "drift", still, f"{one.drift:.12g}", "decimal", one.of == "mean")}"""
     return f"""\
 <div class="ww-form which-weight" data-form="weight">
 <p class="ww-off">The form sleeps: in a notebook run this cell, on a website allow JavaScript. The
@@ -230,6 +233,7 @@ def weight_calculator(
     *,
     k: float | None = None,
     rho: float = 1.0,
+    drift: float = 0.0,
     of: Of = "mean",
 ) -> WeightCalculator:
     """Show a form that answers "which weight?" in the page, for any n and m.
@@ -238,7 +242,7 @@ def weight_calculator(
 
     Parameters
     ----------
-    n, m, k, rho, of
+    n, m, k, rho, drift, of
         What the form starts with: see `lib.advice.advice`.
 
     Returns
@@ -250,7 +254,7 @@ def weight_calculator(
     ValueError
         As `lib.advice.advice` does.
     """
-    return WeightCalculator(advice(n, m, k=k, rho=rho, of=of))
+    return WeightCalculator(advice(n, m, k=k, rho=rho, drift=drift, of=of))
 
 
 def calculator_chart(
@@ -259,13 +263,14 @@ def calculator_chart(
     *,
     k: float | None = None,
     rho: float = 1.0,
+    drift: float = 0.0,
     of: Of = "mean",
 ) -> Any:
     """Draw the long-run error against the weight; in the page it follows the calculator.
 
     Parameters
     ----------
-    n, m, k, rho, of
+    n, m, k, rho, drift, of
         What it starts with: see `lib.advice.advice`.
 
     Returns
@@ -277,7 +282,7 @@ def calculator_chart(
     ValueError
         As `lib.advice.advice` does.
     """
-    one = advice(n, m, k=k, rho=rho, of=of)
+    one = advice(n, m, k=k, rho=rho, drift=drift, of=of)
     lost = 0.0 if one.m is None else settings(of, one.n, one.m)["lost"]
     values = {
         "noise_ratio": one.noise_ratio,

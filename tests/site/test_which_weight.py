@@ -17,11 +17,11 @@ from lib.advice import TEMPLATES, Advice
 
 NAME = "book/use/which-weight"
 
-QUANTITIES = """() => Object.fromEntries([...document.querySelectorAll("[data-quantity]")]
+QUANTITIES = """() => Object.fromEntries([...document.querySelectorAll(".which-weight [data-quantity]")]
   .filter(cell => cell.dataset.value !== undefined)
   .map(cell => [cell.dataset.quantity, Number(cell.dataset.value)]))"""
 
-SHOWN = """() => [...document.querySelectorAll("[data-quantity]")]
+SHOWN = """() => [...document.querySelectorAll(".which-weight [data-quantity]")]
   .filter(cell => cell.checkVisibility()).map(cell => cell.dataset.quantity)"""
 
 SIGNALS = """async index => {
@@ -59,6 +59,8 @@ GRID: list[dict[str, Any]] = [
     {"n": 2**53, "m": 2**53},
     {"n": 70, "m": 100, "rho": 2.8},
     {"n": 70, "m": 100, "rho": 0.03},
+    {"n": 70, "m": 100, "drift": 0.25},
+    {"n": 1000, "m": 10**6, "rho": 2.5, "drift": 12.5},
     {"n": 1, "m": 1, "of": "frequencies"},
     {"n": 1, "m": 10**12, "of": "frequencies"},
     {"n": 500, "m": 500, "of": "frequencies", "rho": 1.7},
@@ -67,6 +69,7 @@ GRID: list[dict[str, Any]] = [
     {"n": 3, "m": 10**12, "of": "variance"},
     {"k": 1},
     {"k": 0.2, "rho": 2.8},
+    {"k": 0.2, "drift": 1e-3},
     {"k": 1e-9},
     {"k": 1e12},
     {"k": 1e-200, "rho": 1e3},
@@ -90,16 +93,21 @@ def page(seen: Visit) -> Iterator[Page]:
 
 
 def enter(page: Page, asked: dict[str, Any]) -> None:
-    page.locator(f'[name="given"][value="{"ratio" if "k" in asked else "counts"}"]').check()
-    page.locator('select[name="of"]').select_option(asked.get("of", "mean"))
+    page.locator(
+        f'.which-weight [name="given"][value="{"ratio" if "k" in asked else "counts"}"]'
+    ).check()
+    page.locator('.which-weight select[name="of"]').select_option(asked.get("of", "mean"))
     for name in ("n", "m", "k"):
         if name in asked:
-            page.locator(f'input[name="{name}"]').fill(repr(asked[name]))
-    page.locator('input[name="rho"]').fill(repr(asked.get("rho", 1)))
+            page.locator(f'.which-weight input[name="{name}"]').fill(repr(asked[name]))
+    page.locator('.which-weight input[name="rho"]').fill(repr(asked.get("rho", 1)))
+    if asked.get("of", "mean") == "mean":
+        page.locator('.which-weight input[name="drift"]').fill(repr(asked.get("drift", 0)))
 
 
 def command(asked: dict[str, Any]) -> list[str]:
-    names = {"n": "--real", "m": "--synthetic", "k": "--ratio", "rho": "--rho", "of": "--of"}
+    names = {"n": "--real", "m": "--synthetic", "k": "--ratio"}
+    names |= {name: f"--{name}" for name in ("rho", "drift", "of")}
     return [text for name, value in asked.items() for text in (names[name], str(value))]
 
 
@@ -118,7 +126,7 @@ def test_the_page_the_library_and_the_command_agree(
     assert json.loads(capsys.readouterr().out) == expected
     for name, value in found.items():
         assert value == pytest.approx(expected[name], rel=1e-9, abs=0), name
-    left_out = {"n", "m", "k", "rho", "of", "contraction", "noise_ratio"}
+    left_out = {"n", "m", "k", "rho", "drift", "of", "contraction", "noise_ratio"}
     assert set(found) == {name for name, value in expected.items() if value is not None} - left_out
     hidden = {"synthetic_sample_weight", "mean_one_real", "mean_one_synthetic"}
     assert set(page.evaluate(SHOWN)) == set(found) - (
@@ -133,9 +141,11 @@ def test_the_lines_are_those_of_the_library(page: Page, asked: dict[str, Any]) -
     enter(page, asked)
     one = advice(**asked)
     for library in TEMPLATES[one.of]:
-        page.locator(f'[name="library"][value="{library}"]').check()
+        page.locator(f'.which-weight [name="library"][value="{library}"]').check()
         assert lines(page).rstrip("\n") == one.lines(library)  # type: ignore[arg-type]
-    offered = page.locator('[name="library"]:visible').evaluate_all("all => all.map(r => r.value)")
+    offered = page.locator('.which-weight [name="library"]:visible').evaluate_all(
+        "all => all.map(r => r.value)"
+    )
     assert offered == list(TEMPLATES[one.of])
 
 
@@ -144,7 +154,7 @@ def test_the_copied_lines_are_the_shown_ones(browser: Browser, site: str) -> Non
     page = seen.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     enter(page, {"n": 300, "m": 70, "rho": 2})
-    page.locator('[name="library"][value="sklearn"]').check()
+    page.locator('.which-weight [name="library"][value="sklearn"]').check()
     block = page.locator(".which-weight .highlight:visible")
     block.hover()
     block.locator("button.copybtn").click()
@@ -172,20 +182,22 @@ def test_the_copied_lines_are_the_shown_ones(browser: Browser, site: str) -> Non
         ("rho", "-1", "frequencies", "must be a number greater than 0"),
         ("rho", "NaN", "mean", "must be a number greater than 0"),
         ("rho", "1e-320", "mean", "is too large or too small"),
+        ("drift", "-0.1", "mean", "q must be a number of at least 0"),
+        ("drift", "", "mean", "q must be a number of at least 0"),
     ],
 )
 def test_bad_input_is_named_beside_its_field(
     page: Page, field: str, text: str, of: str, said: str
 ) -> None:
-    page.locator('select[name="of"]').select_option(of)
-    box = page.locator(f'input[name="{field}"]')
+    page.locator('.which-weight select[name="of"]').select_option(of)
+    box = page.locator(f'.which-weight input[name="{field}"]')
     good = box.input_value()
     address = page.evaluate("() => location.href")
     box.fill(text)
     expect(page.locator(f"#ww-{field}-error")).to_contain_text(said)
     expect(box).to_have_attribute("aria-invalid", "true")
     assert page.evaluate(QUANTITIES) == {}
-    expect(page.locator(".ww-summary")).to_contain_text("No answer yet")
+    expect(page.locator(".which-weight .ww-summary")).to_contain_text("No answer yet")
     assert page.locator(".which-weight .highlight:visible").count() == 0
     assert "NaN" not in page.locator(".which-weight").inner_text()
     assert page.evaluate("() => location.href") == address
@@ -202,10 +214,10 @@ def test_bad_input_is_named_beside_its_field(
 
 def test_a_ratio_alone_is_not_enough_for_frequencies(page: Page) -> None:
     enter(page, {"k": 0.5})
-    page.locator('select[name="of"]').select_option("frequencies")
+    page.locator('.which-weight select[name="of"]').select_option("frequencies")
     expect(page.locator("#ww-of-error")).to_contain_text("the others need m")
     assert page.evaluate(QUANTITIES) == {}
-    page.locator('[name="given"][value="counts"]').check()
+    page.locator('.which-weight [name="given"][value="counts"]').check()
     expect(page.locator("#ww-of-error")).to_have_text("")
     found = page.evaluate(QUANTITIES)["w"]
     assert found == pytest.approx(advice(1000, 5000, of="frequencies").w, rel=1e-12)
@@ -218,6 +230,7 @@ def test_a_ratio_alone_is_not_enough_for_frequencies(page: Page) -> None:
         ({"n": 30, "m": 70, "rho": 2.5}, {"n": "30", "m": "70", "rho": "2.5"}),
         ({"n": 30, "m": 70, "of": "variance"}, {"n": "30", "m": "70", "of": "variance"}),
         ({"k": 0.25}, {"k": "0.25"}),
+        ({"k": 0.25, "drift": 0.1}, {"k": "0.25", "drift": "0.1"}),
     ],
 )
 def test_the_address_keeps_the_numbers(
@@ -229,7 +242,9 @@ def test_the_address_keeps_the_numbers(
     assert kept == {name: [value] for name, value in query.items()}
     other = browser.new_page()
     other.goto(address)
-    expect(other.locator(".ww-summary")).to_have_text(page.locator(".ww-summary").inner_text())
+    expect(other.locator(".which-weight .ww-summary")).to_have_text(
+        page.locator(".which-weight .ww-summary").inner_text()
+    )
     assert other.evaluate(QUANTITIES) == page.evaluate(QUANTITIES)
     other.close()
 
@@ -239,7 +254,7 @@ def test_an_address_with_nonsense_says_so(browser: Browser, site: str) -> None:
     page.goto(f"{site}/{NAME}.html?n=-5&m=<b>x</b>&of=nonsense#use-in-python")
     expect(page.locator("#ww-n-error")).to_contain_text("n must be a whole number")
     expect(page.locator("#ww-m-error")).to_contain_text("m must be a whole number")
-    assert page.locator('select[name="of"]').input_value() == "mean"
+    assert page.locator('.which-weight select[name="of"]').input_value() == "mean"
     assert page.locator(".which-weight b").count() == 0
     page.close()
 
@@ -254,17 +269,19 @@ def test_one_number_in_the_address_is_not_two(
     page = browser.new_page()
     page.goto(f"{site}/{NAME}.html?{given}=10")
     expect(page.locator(f"#ww-{other}-error")).to_have_text(said)
-    assert page.locator(f'input[name="{given}"]').input_value() == "10"
+    assert page.locator(f'.which-weight input[name="{given}"]').input_value() == "10"
     assert page.evaluate(QUANTITIES) == {}
     page.wait_for_function("() => document.querySelector('.ww-stale')")
-    page.locator(f'input[name="{other}"]').fill("10")
+    page.locator(f'.which-weight input[name="{other}"]').fill("10")
     assert page.evaluate(QUANTITIES)["w"] == pytest.approx(advice(10, 10).w, rel=1e-12)
     assert page.locator(".ww-stale").count() == 0
     page.close()
 
 
 def test_n_and_m_stand_side_by_side(page: Page) -> None:
-    boxes = [page.locator(f'input[name="{name}"]').bounding_box() for name in ("n", "m")]
+    boxes = [
+        page.locator(f'.which-weight input[name="{name}"]').bounding_box() for name in ("n", "m")
+    ]
     first, second = boxes
     assert first is not None
     assert second is not None
@@ -276,15 +293,17 @@ def test_a_first_look_leaves_the_address_alone(browser: Browser, site: str) -> N
     seen = visit(browser, site, NAME)
     assert urlsplit(seen.page.url).query == ""
     assert seen.page.evaluate(QUANTITIES)["w"] == pytest.approx(advice(1000, 5000).w, rel=1e-14)
-    assert not seen.page.locator(".ww-off").is_visible()
+    assert not seen.page.locator(".which-weight .ww-off").is_visible()
     seen.page.close()
 
 
 def test_without_scripts_the_first_answer_is_there(browser: Browser, site: str) -> None:
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(f"{site}/{NAME}.html")
-    expect(page.locator(".ww-off")).to_be_visible()
-    expect(page.locator('[data-quantity="w"]')).to_have_text(f"{advice(1000, 5000).w:.6g}")
+    expect(page.locator(".which-weight .ww-off")).to_be_visible()
+    expect(page.locator('.which-weight [data-quantity="w"]')).to_have_text(
+        f"{advice(1000, 5000).w:.6g}"
+    )
     page.context.close()
 
 
@@ -327,14 +346,14 @@ def test_dark_mode_keeps_everything(browser: Browser, site: str) -> None:
     seen = visit(browser, site, NAME)
     page = seen.page
     enter(page, {"n": 50, "m": 20, "rho": 3})
-    page.locator('[name="library"][value="torch"]').check()
+    page.locator('.which-weight [name="library"][value="torch"]').check()
     before = (page.evaluate(QUANTITIES), lines(page), signals(page))
-    page.locator('input[name="m"]').fill("")  # a message is to be read too
+    page.locator('.which-weight input[name="m"]').fill("")  # a message is to be read too
     assert page.evaluate(CONTRAST) >= 4.5
     page.evaluate("() => document.documentElement.dataset.theme = 'dark'")
     seen.settle()
     assert page.evaluate(CONTRAST) >= 4.5
-    page.locator('input[name="m"]').fill("20")
+    page.locator('.which-weight input[name="m"]').fill("20")
     assert (page.evaluate(QUANTITIES), lines(page), signals(page)) == before
     assert page.evaluate(CONTRAST) >= 4.5
     enter(page, {"n": 7, "m": 20})
@@ -345,7 +364,7 @@ def test_dark_mode_keeps_everything(browser: Browser, site: str) -> None:
 
 def test_by_keyboard_alone(browser: Browser, site: str) -> None:
     page = visit(browser, site, NAME).page
-    page.locator('[name="given"][value="counts"]').focus()
+    page.locator('.which-weight [name="given"][value="counts"]').focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Tab")
     page.keyboard.press("Control+a")
@@ -370,14 +389,15 @@ def test_fits_a_phone_and_a_sheet(page: Page) -> None:
             enter(page, asked)
             box = page.locator(".which-weight").bounding_box()
             assert box is not None
-            inner = "() => document.querySelector('.ww-table').getBoundingClientRect().right"
+            inner = """() => document.querySelector(".which-weight .ww-table")
+                .getBoundingClientRect().right"""
             assert page.evaluate(inner) <= box["x"] + box["width"] + 1
             assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     finally:
         page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(media="print")
-    assert page.locator(".ww-table").is_visible()
-    assert page.locator(".ww-summary").is_visible()
+    assert page.locator(".which-weight .ww-table").is_visible()
+    assert page.locator(".which-weight .ww-summary").is_visible()
     page.emulate_media(media="screen")
 
 
@@ -385,7 +405,7 @@ def test_lines_that_scroll_are_reached_by_keyboard(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     try:
         for library in TEMPLATES["mean"]:
-            page.locator(f'[name="library"][value="{library}"]').check()
+            page.locator(f'.which-weight [name="library"][value="{library}"]').check()
             block = page.locator(".which-weight .highlight:visible pre")
             assert block.evaluate("pre => pre.scrollWidth > pre.clientWidth && pre.tabIndex === 0")
     finally:
