@@ -375,10 +375,15 @@ def test_by_keyboard_alone(browser: Browser, site: str) -> None:
     page.keyboard.press("Control+a")
     page.keyboard.type("2")
     assert page.evaluate(QUANTITIES)["w"] == pytest.approx(advice(k=4, rho=2).w, rel=1e-12)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Control+a")
+    page.keyboard.type(".5")
+    one = advice(k=4, rho=2, drift=0.5)
+    assert page.evaluate(QUANTITIES)["w"] == pytest.approx(one.w, rel=1e-12)
     page.keyboard.press("Enter")  # sends nothing
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
-    assert lines(page).strip() == advice(k=4, rho=2).lines("sklearn")
+    assert lines(page).strip() == one.lines("sklearn")
     page.close()
 
 
