@@ -3,9 +3,9 @@
 from lib.advice import advice
 from lib.loops import Accumulate, FixedReal, FreshReal, FullySynthetic, Uneven
 from lib.misspecification import misspecification_ratio
+from lib.schedule import adaptive_weights
 from lib.simulate import simulate
 from lib.weights import (
-    adaptive_weights,
     break_even_weight,
     error_ratio,
     naive_weight,

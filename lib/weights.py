@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lib import _validate
-from lib._validate import Array
 
 
 def _kept(w: Any) -> Any:
@@ -337,44 +336,3 @@ def half_life(w: ArrayLike, contraction: ArrayLike = 1.0) -> Any:
     with np.errstate(divide="ignore"):
         decay = -2 * np.log1p(-w_) - np.log(r_)
         return _plain(np.where(decay > 0, np.log(2) / np.abs(decay), np.inf))
-
-
-def adaptive_weights(k: float, steps: int) -> Array:
-    """Best weight at each generation, when the first fit has n real rows.
-
-    ``w_t = (e + k) / (1 + e + k)`` with e the error of generation t - 1, after which the error of
-    generation t is ``w_t``. At k = 1 these are ratios of consecutive Fibonacci numbers; their
-    limit is ``optimal_weight(k)``.
-
-    Parameters
-    ----------
-    k : float
-        Ratio n/m of real to synthetic rows, positive.
-    steps : int
-        Number of generations.
-
-    Returns
-    -------
-    ndarray, shape (steps,)
-        The weights ``w_1, ..., w_steps``.
-
-    Raises
-    ------
-    ValueError
-        If `k` is not a finite positive number or `steps` not a positive integer.
-
-    Examples
-    --------
-    >>> from lib import adaptive_weights
-    >>> adaptive_weights(1, 4).round(4).tolist()
-    [0.6667, 0.625, 0.619, 0.6182]
-    """
-    ratio = _validate.positive("k", k)
-    if ratio.ndim:
-        raise _validate.fail("k", "a single number", k)
-    weights = np.empty(_validate.integer("steps", steps))
-    error = 1.0
-    for t in range(weights.size):
-        error = float((error + ratio) / (1 + error + ratio))
-        weights[t] = error
-    return weights

@@ -2,12 +2,14 @@
 
 from lib.models.base import Model
 from lib.models.categorical import Categorical, ResampledCategorical
+from lib.models.drifting import DriftingGaussian
 from lib.models.empirical import EmpiricalCDF
 from lib.models.gaussian import Gaussian
 from lib.models.glm import LogisticRegression, PoissonRegression
 from lib.models.kernel import KernelDensity, NormalMixture
 from lib.models.linear import LinearRegression
 from lib.models.population import CountedPopulation, PopulationRegression
+from lib.models.ridge import RidgeRegression
 from lib.models.scaled_start import ScaledStart
 from lib.models.tree import ChowLiuTree, FixedTree
 
@@ -15,6 +17,7 @@ __all__ = [
     "Categorical",
     "ChowLiuTree",
     "CountedPopulation",
+    "DriftingGaussian",
     "EmpiricalCDF",
     "FixedTree",
     "Gaussian",
@@ -26,5 +29,6 @@ __all__ = [
     "PoissonRegression",
     "PopulationRegression",
     "ResampledCategorical",
+    "RidgeRegression",
     "ScaledStart",
 ]
