@@ -201,6 +201,70 @@ def design_error(w: ArrayLike, c: ArrayLike) -> Any:
     return _plain(_design_error(_open("w", w), _validate.nonnegative("c", c)))
 
 
+def naive_design_error(k: ArrayLike, c: ArrayLike) -> Any:
+    r"""Error that a fixed budget buys if all rows count the same, real rows alone = 1.
+
+    .. math:: \frac{(k+1)(k+c)}{k(k+2)}
+
+    It is below 1 exactly if k > c/(1 - c), and smallest at `naive_ratio`.
+
+    Parameters
+    ----------
+    k : array_like
+        Ratio n/m of the rows that are bought, positive. Arguments broadcast.
+    c : array_like
+        Cost of a synthetic row over that of a real one, at least 0.
+
+    Returns
+    -------
+    float or ndarray
+        In units of the error of the real rows that the whole budget would buy.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or not finite.
+
+    Examples
+    --------
+    >>> from lib.planner import naive_design_error
+    >>> round(naive_design_error(1, 0.2), 12)
+    0.8
+    """
+    k_, c_ = _validate.positive("k", k), _validate.nonnegative("c", c)
+    return _plain(_naive_design_error(k_, c_))
+
+
+def naive_ratio(c: ArrayLike) -> Any:
+    r"""Ratio n/m that is best to buy if all rows count the same.
+
+    .. math:: k = \frac{c + \sqrt{c(2-c)}}{1-c}
+
+    There the error is :math:`(1 + \sqrt{c(2-c)})/2` times that of real rows alone.
+
+    Parameters
+    ----------
+    c : array_like
+        Cost of a synthetic row over that of a real one, strictly between 0 and 1.
+
+    Returns
+    -------
+    float or ndarray
+
+    Raises
+    ------
+    ValueError
+        If a ratio of costs is not strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> from lib.planner import naive_ratio
+    >>> round(naive_ratio(0.2), 12)
+    1.0
+    """
+    return _plain(_naive_ratio(_open("c", c)))
+
+
 def _open(name: str, value: ArrayLike) -> Any:
     allowed = "strictly between 0 and 1"
     array = _validate.finite(name, value, allowed)
@@ -265,13 +329,14 @@ class Plan:
     why: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields, by name.
+        """Return all fields, by name, with None for what is infinite: JSON has no infinity.
 
         Returns
         -------
         dict
         """
-        return dataclasses.asdict(self)
+        fields = dataclasses.asdict(self)
+        return {name: None if value == math.inf else value for name, value in fields.items()}
 
     def report(self) -> str:
         """Say it in plain text.
@@ -299,19 +364,26 @@ class Plan:
         lines += [
             "",
             f"in the long run as good as {self.effective_rows:.6g}",
-            f"  real rows; the budget buys {self.real_only}",
+            *textwrap.wrap(
+                f"real rows; the budget buys {self.real_only}",
+                40,
+                initial_indent="  ",
+                subsequent_indent="  ",
+            ),
             f"  error {1 / self.gain:.6f} (theirs = 1)",
             *textwrap.wrap(self.why, 40),
         ]
         return "\n".join(lines)
 
 
-_NEVER = (
-    "A synthetic row costs at least as much as a real one, and even the first is worth no more."
-)
-_RULE = "Best weight: the square root of the cost ratio, as near as whole rows come."
-_CAPPED = "More synthetic rows would pay, but cannot be had."
-_SMALL = "The budget is too small for synthetic rows to pay beside whole real ones."
+WHY = {
+    "never": "A synthetic row costs at least as much as a real one, and even the first is worth no "
+    "more.",
+    "rule": "Best weight: the square root of the cost ratio, as near as whole rows come.",
+    "capped": "More synthetic rows would pay, but cannot be had.",
+    "small": "No synthetic row gains enough here to give up a whole real one for it.",
+}
+"""What decides, by name."""
 
 
 def plan(
@@ -395,11 +467,11 @@ def plan(
         n, m = _search(money, a, b, cap, alone, best)
     rows = float(_effective_rows(float(n), float(m)))
     if c >= 1:
-        why = _NEVER
-    elif m == 0:
-        why = _SMALL if cap != 0 else _CAPPED
+        why = WHY["never"]
+    elif cap is not None and _more_would_pay(money, a, b, cap, alone, ideal, rows):
+        why = WHY["capped"]
     else:
-        why = _CAPPED if cap is not None and m == cap < ideal[1] else _RULE
+        why = WHY["rule" if m else "small"]
     w = n / rows
     return Plan(
         budget=money,
@@ -410,7 +482,7 @@ def plan(
         m=m,
         k=n / m if m else math.inf,
         w=w,
-        # for a mean it is the weight itself
+        # k (1 - w)/w, which at the best weight is w
         sample_weight=w if m else 0.0,
         spent=n * a + m * b,
         effective_rows=rows,
@@ -425,6 +497,22 @@ def plan(
     )
 
 
+def _more_would_pay(
+    money: float,
+    a: float,
+    b: float,
+    cap: int,
+    alone: int,
+    ideal: tuple[float, ...],
+    rows: float,
+) -> bool:
+    """Tell whether more synthetic rows than `cap` would make more effective rows."""
+    if ideal[1] > MOST_ROWS:
+        return True
+    n, m = _search(money, a, b, None, alone, ideal[0])
+    return m > cap and float(_effective_rows(float(n), float(m))) > rows
+
+
 def _whole(x: Any) -> Any:
     return np.floor(x + SLACK)
 
@@ -437,7 +525,8 @@ def _search(
     def affordable(n: Any) -> Any:
         """Synthetic rows beside n real ones, not rounded."""
         left = np.maximum(money - n * a, 0.0)
-        free = np.inf if b == 0 else left / b
+        with np.errstate(over="ignore"):
+            free = np.inf if b == 0 else left / b
         return free if cap is None else np.minimum(free, cap)
 
     def relaxed(n: Any) -> Any:
@@ -479,6 +568,7 @@ def least_budget(rows: float, *, real_cost: float = 1.0, synthetic_cost: float) 
     .. math:: N a (2\sqrt c - c)
 
     with the cost a of a real row and c = synthetic over real cost; for c of at least 1 it is N a.
+    Synthetic rows that cost nothing make it 0: with enough of them, any sum of money will do.
 
     Parameters
     ----------

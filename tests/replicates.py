@@ -405,6 +405,65 @@ def trees(rng: Rng, *, n: int = 20, m: int = 10, w: float = 0.4, steps: int = 12
     return errors / cells
 
 
+def stale(
+    rng: Rng, *, age: int = 3, q: float = 0.3, behind: bool = False, steps: int = 30
+) -> Any:
+    """Follow a truth that moves with a model that is some generations old, k = 1, w = 0.6."""
+    chains, w = 12_000, 0.6
+    truths = [np.zeros(chains)]
+    fits = [rng.normal(size=chains)]
+    for t in range(1, steps + 1):
+        truths.append(truths[-1] + rng.normal(scale=np.sqrt(q), size=chains))
+        drawn = rng.normal(fits[max(0, t - age)])
+        fits.append(w * rng.normal(truths[-1]) + (1 - w) * drawn)
+    return (fits[-1] - truths[-1 - age if behind else -1]) ** 2
+
+
+def stacked(
+    rng: Rng,
+    *,
+    penalty: float = 0.5,
+    whole: float = 1.0,
+    w: float = 0.4,
+    fixed: bool = False,
+    noise: float = 1.0,
+) -> Any:
+    """Ridge regression with two rows and three columns, real and synthetic labels stacked."""
+    chains, design, theta = 12_000, np.array([[1.0, 1, 0], [0, 1, 1]]), np.array([1.0, 2, 0])
+    rows = np.vstack([design, design])
+    share = whole * np.repeat([w, 1 - w], 2)
+    inverse = np.linalg.pinv(rows.T @ (share[:, None] * rows) + penalty * np.eye(3), rcond=1e-10)
+    real = design @ theta + rng.normal(size=(chains, 2))
+    alone = np.linalg.pinv(whole * design.T @ design + penalty * np.eye(3), rcond=1e-10)
+    fit = whole * real @ design @ alone
+    for _ in range(20):
+        if not fixed:
+            real = design @ theta + rng.normal(size=(chains, 2))
+        drawn = fit @ design.T + noise * rng.normal(size=(chains, 2))
+        fit = (np.hstack([real, drawn]) * share) @ rows @ inverse
+    return ((fit - theta) ** 2).sum(axis=1)
+
+
+def bought(
+    rng: Rng,
+    *,
+    n: int = 6,
+    m: int = 36,
+    w: float = 1 / 3,
+    unit: int = 10,
+    fixed: bool = False,
+) -> Any:
+    """Loop with the rows of a plan, by their averages; errors in units of ten real rows."""
+    chains = 24_000
+    real = rng.normal(size=chains) / n**0.5
+    mean = real
+    for _ in range(20):
+        if not fixed:
+            real = rng.normal(size=chains) / n**0.5
+        mean = w * real + (1 - w) * (mean + rng.normal(size=chains) / m**0.5)
+    return unit * mean**2
+
+
 RIGHT: Mapping[str, Simulation] = {
     "loops-first": first_loop,
     "loops-window": window,
@@ -428,6 +487,9 @@ RIGHT: Mapping[str, Simulation] = {
     "visits-constant": visits,
     "table-trees": trees,
     "generator-drawn": drawn_again,
+    "worth-loop": bought,
+    "drift-stale": stale,
+    "ridge-loop": stacked,
 }
 
 WRONG: Mapping[str, Mapping[str, Simulation]] = {
@@ -559,5 +621,23 @@ WRONG: Mapping[str, Mapping[str, Simulation]] = {
         "no rows are drawn again": partial(drawn_again, again=False),
         "real rows alone": partial(drawn_again, steps=0),
         "not of the synthetic ones": partial(drawn_again, w=0.38),
+    },
+    "worth-loop": {
+        "all rows alike": partial(bought, w=1 / 7),
+        "the question says ten": partial(bought, unit=6),
+        "not of the synthetic ones": partial(bought, w=2 / 3),
+        "new at every generation": partial(bought, fixed=True),
+    },
+    "drift-stale": {
+        "three steps of the truth": partial(stale, age=1),
+        "stands still": partial(stale, q=0.0),
+        "of its own generation": partial(stale, behind=True),
+    },
+    "ridge-loop": {
+        "smallest norm": partial(stacked, penalty=0.0),
+        "not to 2": partial(stacked, whole=2.0),
+        "new at every generation": partial(stacked, fixed=True),
+        "not of the synthetic ones": partial(stacked, w=0.6),
+        "drawn, not predicted": partial(stacked, noise=0.0),
     },
 }

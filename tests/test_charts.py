@@ -11,6 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lib import charts, error_ratio, optimal_weight
+from lib.models import RidgeRegression
 from lib.reproduce import optima, rerun, table
 from lib.weights import resampled_error_ratio
 
@@ -86,6 +87,10 @@ MADE = {
     "bars": lambda: charts.bars(COUNTS, x="count", y="name", x_title="n", description="d" * 50),
     "resampling_explorer": charts.resampling_explorer,
     "reliability_explorer": lambda: charts.reliability_explorer(GROUPS, description="d" * 50),
+    "ridge_explorer": lambda: charts.ridge_explorer(
+        {"one": RidgeRegression([1.0, 2.0], design=[[1.0, 0.5]])}
+    ),
+    "worth_explorer": charts.worth_explorer,
     "tree_diagram": lambda: charts.tree_diagram(EDGES, description="d" * 50),
     "collapse_figure": lambda: charts.collapse_figure(of_figure(7), description="d" * 50),
     "survival_figure": lambda: charts.survival_figure(of_figure(7), description="d" * 50),
@@ -94,7 +99,7 @@ MADE = {
     "gain_figure": lambda: charts.gain_figure(of_figure(9), description="d" * 50),
     "growth_chart": lambda: charts.growth_chart(GROWTH, description="d" * 50),
 }
-TEXTS = {"note", "number_table", "receipt_table", "weight_calculator"}
+TEXTS = {"note", "number_table", "planner_form", "receipt_table", "weight_calculator"}
 """What is on a page like a chart, and is none."""
 
 

@@ -29,6 +29,7 @@ from lib.charts.figures import (
     weight_figure,
 )
 from lib.charts.play import live_simulation, loop_explorer
+from lib.charts.ridge import ridge_explorer
 from lib.charts.simulations import (
     bars,
     coupled_paths,
@@ -43,6 +44,7 @@ from lib.charts.tables import (
     reliability_explorer,
     tree_diagram,
 )
+from lib.charts.worth import planner_form, worth_explorer
 
 __all__ = [
     "GOLD",
@@ -69,10 +71,12 @@ __all__ = [
     "misspecification_explorer",
     "note",
     "number_table",
+    "planner_form",
     "quantile_paths",
     "receipt_table",
     "reliability_explorer",
     "resampling_explorer",
+    "ridge_explorer",
     "simulated_paths",
     "size_explorer",
     "survival_figure",
@@ -82,4 +86,5 @@ __all__ = [
     "weight_calculator",
     "weight_explorer",
     "weight_figure",
+    "worth_explorer",
 ]

@@ -18,12 +18,16 @@ from lib.claims.base import (
     LargeSampleExperiment,
     named,
 )
+from lib.claims.drift import drift_claims
 from lib.claims.flood import flood_claims
 from lib.claims.frequencies import frequency_claims
 from lib.claims.gaussian import covariance_claims, mean_claims
+from lib.claims.golden import golden_claims
 from lib.claims.nonparametric import cdf_claims, kernel_claims, loss_claims
 from lib.claims.real_data import population_claims, resampling_claims, tree_claims
 from lib.claims.regression import likelihood_claims, linear_claims, misspecification_claims
+from lib.claims.ridge import ridge_claims
+from lib.claims.worth import worth_claims
 
 __all__ = [
     "Claim",
@@ -52,6 +56,10 @@ _BUILDERS = (
     population_claims,
     tree_claims,
     resampling_claims,
+    golden_claims,
+    worth_claims,
+    drift_claims,
+    ridge_claims,
 )
 """In the order of the book."""
 

@@ -19,7 +19,16 @@ from lib import (
     naive_weight,
     optimal_weight,
 )
-from lib.models import EmpiricalCDF, Gaussian, KernelDensity, LinearRegression, NormalMixture
+from lib.claims.ridge import example_model
+from lib.models import (
+    EmpiricalCDF,
+    Gaussian,
+    KernelDensity,
+    LinearRegression,
+    NormalMixture,
+    RidgeRegression,
+)
+from lib.planner import naive_ratio, ratio_for
 from lib.survival import extinction, memory
 
 LINE = Gaussian([0.0], [[1.0]])  # its mean has the error 1/n with real data alone
@@ -241,4 +250,73 @@ def test_a_generation_is_chosen(browser: Browser, site: str) -> None:
         assert [row["height"] for row in drawn] == pytest.approx(exact, abs=6e-5)  # four digits
         loop = FullySynthetic(n=100, m=100)
         assert model.expected_density(loop, t, x) == pytest.approx(exact, abs=1e-9)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("design", "penalty", "noise", "k"),
+    [
+        ("60 columns", 30, 1.0, 1.0),
+        ("60 columns", 0, 0.2, 0.1),
+        ("20 columns", 200, 3.0, 4.0),
+        ("20 columns", 100, 0.5, 1.0),  # real labels alone are best
+        ("60, fading", 3, 1.5, 0.5),
+    ],
+)
+def test_ridge(
+    browser: Browser, site: str, design: str, penalty: float, noise: float, k: float
+) -> None:
+    page = visit(browser, site, "book/beyond/ridge").page
+    chart = chart_index(page, "design", "penalty")
+    model = example_model(20 if design.startswith("20") else 60)
+    x = model.design / (np.arange(1, 61) ** 0.5 if design.endswith("fading") else 1)
+    n, m = round(400 * k), 400
+    # the page has n = 40
+    model = RidgeRegression(model.theta, noise * (n / 40) ** 0.5, design=x, penalty=penalty)
+    chosen: dict[str, Any] = {"design": design, "penalty": penalty, "noise": noise, "k": k}
+    alone = sum(model.split(n, m, 1.0, "seen"))
+    rows = page_values(page, chart, chosen, "height")
+    w = np.array([row["w"] for row in rows])
+    assert {row["number"] for row in rows} == set(range(1, 101))
+    bias, variance = model.split(n, m, w, "seen")
+    expected = {"squared bias": bias, "variance": variance, "error": bias + variance}
+    for i, row in enumerate(rows):
+        exact = expected[row["series"]][i] / alone
+        assert row["height"] == pytest.approx(exact, rel=1e-9, abs=1e-12)
+    marks = {row["name"]: row for row in page_values(page, chart, {}, "label")}
+    best = model.best_weight(n, m)
+    assert marks["best"]["w"] == pytest.approx(best, abs=6e-4)
+    assert marks["w*(k)"]["w"] == pytest.approx(optimal_weight(k), rel=1e-12)
+    for name, weight, off in (("best", best, 1e-4), ("w*(k)", optimal_weight(k), 1e-9)):
+        exact = sum(model.split(n, m, weight, "seen")) / alone
+        assert marks[name]["error"] == pytest.approx(exact, rel=off)
+    page.close()
+
+
+@pytest.mark.parametrize(("c", "believed"), [(0.25, 0.05), (0.01, 0.95), (0.6, 0.55), (0.95, 0.01)])
+def test_worth_of_synthetic_rows(browser: Browser, site: str, c: float, believed: float) -> None:
+    page = visit(browser, site, "book/beyond/synthetic-row").page
+    chart = chart_index(page, "c", "believed")
+    rows = page_values(page, chart, {"c": c, "believed": believed}, "series")
+    assert {row["series"] for row in rows} == {"best weight", "all rows alike"}
+    for row in rows:
+        real = 1 - row["share"]  # of a budget that buys one real row
+        k = real / (row["share"] / c)
+        w = optimal_weight(k) if row["series"] == "best weight" else naive_weight(k)
+        assert row["error"] == pytest.approx(error_ratio(w, k) / real, rel=1e-9)
+    marks = {row["name"]: row for row in page_values(page, chart, {}, "label")}
+    for name, w, k in (
+        ("best", c**0.5, ratio_for(c**0.5)),
+        ("believed", believed**0.5, ratio_for(believed**0.5)),
+        ("all alike", naive_weight(naive_ratio(c)), naive_ratio(c)),
+    ):
+        assert marks[name]["w"] == pytest.approx(w, rel=1e-12)
+        assert marks[name]["share"] == pytest.approx((c / k) / (1 + c / k), rel=1e-9)
+        assert marks[name]["error"] == pytest.approx(error_ratio(w, k) * (1 + c / k), rel=1e-9)
+    lowest = {
+        series: min(row["error"] for row in rows if row["series"] == series)
+        for series in ("best weight", "all rows alike")
+    }
+    assert marks["best"]["error"] <= lowest["best weight"] <= marks["best"]["error"] * 1.01
+    assert marks["all alike"]["error"] <= lowest["all rows alike"] * (1 + 1e-12)
     page.close()

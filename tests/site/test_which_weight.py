@@ -17,7 +17,8 @@ from lib.advice import TEMPLATES, Advice
 
 NAME = "book/use/which-weight"
 
-QUANTITIES = """() => Object.fromEntries([...document.querySelectorAll(".which-weight [data-quantity]")]
+QUANTITIES = """() => Object.fromEntries(
+  [...document.querySelectorAll(".which-weight [data-quantity]")]
   .filter(cell => cell.dataset.value !== undefined)
   .map(cell => [cell.dataset.quantity, Number(cell.dataset.value)]))"""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lib.exercises.answers import (
+    drift,
     experiments,
     foundations,
     gaussian,
@@ -13,6 +14,8 @@ from lib.exercises.answers import (
     real_data,
     reference,
     regression,
+    ridge,
+    worth,
 )
 from lib.exercises.kinds import Formula, Number
 from lib.exercises.simulated import Simulated
@@ -27,6 +30,9 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
         nonparametric,
         experiments,
         real_data,
+        worth,
+        drift,
+        ridge,
         reference,
     )
     for name, exercise in part.ANSWERS.items()
