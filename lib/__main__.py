@@ -1,4 +1,4 @@
-"""The command line: ``python -m lib weight``, ``verify`` and ``reproduce``."""
+"""The command line: ``python -m lib weight``, ``schedule``, ``plan``, ``verify``, ``reproduce``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from lib import _validate
 from lib.advice import KINDS, advice, enough_rows
 from lib.claims import claim, claims
 from lib.data import DataUnavailable
+from lib.planner import plan
 from lib.reproduce import rerun
+from lib.schedule import schedule
 from lib.verify import ALPHA, Receipt, false_alarms, record, verify
 from lib.workers import ClusterError
 
@@ -56,6 +58,30 @@ def _parser() -> argparse.ArgumentParser:
     weight.add_argument("--of", metavar="KIND", default="mean", help=f"{', '.join(KINDS)}")
     weight.add_argument("--json", action="store_true", help="all numbers, as JSON")
     weight.set_defaults(run=_weight)
+
+    months = commands.add_parser(
+        "schedule", help="which weight at each generation, if the numbers of rows change?"
+    )
+    months.add_argument(
+        "--real", metavar="N", nargs="+", required=True, help="real rows at t = 0, 1, ..."
+    )
+    months.add_argument(
+        "--synthetic",
+        metavar="M",
+        nargs="+",
+        required=True,
+        help="synthetic rows at t = 1, 2, ..., or one number for all",
+    )
+    months.add_argument("--json", action="store_true", help="all numbers, as JSON")
+    months.set_defaults(run=_schedule)
+
+    buy = commands.add_parser("plan", help="how many rows of each kind to buy for a budget?")
+    buy.add_argument("--budget", metavar="B", required=True, help="money for a generation")
+    buy.add_argument("--real-cost", metavar="A", default="1", help="of a real row (default 1)")
+    buy.add_argument("--synthetic-cost", metavar="C", required=True, help="of a synthetic row")
+    buy.add_argument("--most-synthetic", metavar="M", help="more than this cannot be had")
+    buy.add_argument("--json", action="store_true", help="all numbers, as JSON")
+    buy.set_defaults(run=_plan)
 
     check = commands.add_parser(
         "verify",
@@ -134,6 +160,31 @@ def _weight(arguments: argparse.Namespace) -> int:
         for name, rows in zip(counts, (n, m), strict=True):
             enough_rows(name, rows, arguments.of)
         found = advice(n, m, rho=rho, drift=drift, of=arguments.of)
+    print(json.dumps(found.to_dict(), indent=1) if arguments.json else found.report())
+    return CONFIRMED
+
+
+def _schedule(arguments: argparse.Namespace) -> int:
+    real = [_integer("--real", text, least=0) for text in arguments.real]
+    drawn = [_integer("--synthetic", text, least=0) for text in arguments.synthetic]
+    if len(real) < 2:
+        raise _validate.fail("--real", "the rows of at least two generations", arguments.real)
+    if len(drawn) not in (1, len(real) - 1):
+        allowed = f"one number or {len(real) - 1}, as `--real` says"
+        raise _validate.fail("--synthetic", allowed, arguments.synthetic)
+    found = schedule(real, drawn[0] if len(drawn) == 1 else drawn)
+    print(json.dumps(found.to_dict(), indent=1) if arguments.json else found.report())
+    return CONFIRMED
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    most = arguments.most_synthetic
+    found = plan(
+        _number("--budget", arguments.budget),
+        real_cost=_number("--real-cost", arguments.real_cost),
+        synthetic_cost=_number("--synthetic-cost", arguments.synthetic_cost, _validate.nonnegative),
+        most_synthetic=None if most is None else _integer("--most-synthetic", most, least=0),
+    )
     print(json.dumps(found.to_dict(), indent=1) if arguments.json else found.report())
     return CONFIRMED
 

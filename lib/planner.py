@@ -28,6 +28,9 @@ MOST_ROWS = 10**12
 SLACK = 1e-9
 """Costs are compared within this share of a row, so that 0.1 + 0.2 buys what 0.3 does."""
 
+ROUNDING = 1e-15
+"""And within this share of the budget: among millions of rows, rounding costs more than `SLACK`."""
+
 
 def _effective_rows(n: Any, m: Any) -> Any:
     return (n + (n * (n + 4 * m)) ** 0.5) / 2
@@ -452,7 +455,7 @@ def plan(
     if b > 0 and money / b > MOST_ROWS and (cap is None or cap > MOST_ROWS):
         allowed = f"at least {1 / MOST_ROWS:g} of the budget, or `most_synthetic` given"
         raise _validate.fail("synthetic_cost", allowed, synthetic_cost)
-    alone = int(_whole(money / a))
+    alone = math.floor(money / a + _slack(money / a))
     if alone < 1:
         raise _validate.fail("budget", f"enough for a real row, which costs {a:g}", budget)
 
@@ -513,27 +516,31 @@ def _more_would_pay(
     return m > cap and float(_effective_rows(float(n), float(m))) > rows
 
 
-def _whole(x: Any) -> Any:
-    return np.floor(x + SLACK)
+def _slack(most: float) -> float:
+    """Return by how much of a row costs may be wrong, where the budget buys `most` rows."""
+    return max(SLACK, ROUNDING * most)
 
 
 def _search(
     money: float, a: float, b: float, cap: int | None, alone: int, best: float
 ) -> tuple[int, int]:
     """Return the best whole numbers of rows."""
+    slack = _slack(money / b) if b else math.inf
 
-    def affordable(n: Any) -> Any:
+    def affordable(n: Any, slack: float) -> Any:
         """Synthetic rows beside n real ones, not rounded."""
-        left = np.maximum(money - n * a, 0.0)
         with np.errstate(over="ignore"):
-            free = np.inf if b == 0 else left / b
-        return free if cap is None else np.minimum(free, cap)
+            paid = slack + (np.maximum(money - n * a, 0.0) / b if b else 0.0)
+        return paid if cap is None else np.minimum(paid, cap)
 
     def relaxed(n: Any) -> Any:
-        return _effective_rows(n, affordable(n) + 2 * SLACK)
+        return _effective_rows(n, affordable(n, 2 * slack))
+
+    def rounded(n: Any) -> Any:
+        return np.floor(affordable(n, slack))
 
     def whole(n: Any) -> Any:
-        return _effective_rows(n, _whole(affordable(n)))
+        return _effective_rows(n, rounded(n))
 
     # where the synthetic rows that can be had are fewer than one would buy, the rest is real
     peak = best if cap is None else max(best, (money - cap * b) / a)
@@ -544,7 +551,7 @@ def _search(
     low, high = (_edge(relaxed, least, inside, outer) for outer in (1, alone))
     n = np.arange(low, high + 1, dtype=float)
     bought = float(n[np.argmax(whole(n))])
-    return int(bought), int(_whole(affordable(np.array(bought))))
+    return int(bought), int(rounded(bought))
 
 
 def _edge(function: Any, least: float, inside: int, outer: int) -> int:

@@ -11,7 +11,6 @@ The best w_t balances the two, and makes :math:`V_t = w_t / n_t`. In rows, N = 1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +30,16 @@ def _best_step(error: Any, k: Any) -> Any:
 def _rows_after(before: Any, n: Any, m: Any) -> Any:
     # effective rows of the next model; before = rows that the last one is still worth
     return n + before * m / (before + m)
+
+
+def _sample_weight(before: Any, m: Any) -> Any:
+    # of a synthetic row beside a real one: n (1-w) / (m w)
+    return before / (before + m)
+
+
+def _naive_rows(before: Any, n: Any, m: Any) -> Any:
+    # effective rows of the next model if all rows of a generation count the same
+    return (n + m) * (n + m) / (n + m + m * m / before)
 
 
 def _rows_before(rows: Any, drift: Any) -> Any:
@@ -92,6 +101,26 @@ class Schedule:
             ratio = self.n[1:] / self.m * (1 - self.weights) / self.weights
         return np.where(self.m == 0, np.nan, np.where(self.weights == 0, np.inf, ratio))
 
+    @property
+    def naive_rows(self) -> Array:
+        """The same as `effective_rows` if all rows of a generation count the same."""
+        naive = self.n[1:] / (self.n[1:] + self.m)
+        errors = schedule_errors(naive, self.n, self.m, rho=self.rho, drift=self.drift)
+        return self.rho / errors
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers, by name, with None for what is not there.
+
+        Returns
+        -------
+        dict
+        """
+        lists = {
+            name: [x if np.isfinite(x) else None for x in getattr(self, name).tolist()]
+            for name in ("n", "m", "weights", "sample_weights", "effective_rows", "errors")
+        }
+        return {"rho": self.rho, "drift": self.drift} | lists
+
     def report(self) -> str:
         """Say it in plain text.
 
@@ -109,7 +138,7 @@ class Schedule:
         return "\n".join(lines)
 
 
-def schedule(n: Sequence[float], m: ArrayLike, *, rho: float = 1.0, drift: float = 0.0) -> Schedule:
+def schedule(n: ArrayLike, m: ArrayLike, *, rho: float = 1.0, drift: float = 0.0) -> Schedule:
     r"""Follow the best weights through generations whose numbers of rows change.
 
     Generation t has :math:`n_t` fresh real rows and :math:`m_t` synthetic ones of the last model.
@@ -165,7 +194,7 @@ def schedule(n: Sequence[float], m: ArrayLike, *, rho: float = 1.0, drift: float
 
 def schedule_errors(
     weights: ArrayLike,
-    n: Sequence[float],
+    n: ArrayLike,
     m: ArrayLike,
     *,
     rho: float = 1.0,
@@ -218,7 +247,7 @@ def adaptive_weights(
     k: float | None = None,
     steps: int | None = None,
     *,
-    n: Sequence[float] | None = None,
+    n: ArrayLike | None = None,
     m: ArrayLike | None = None,
 ) -> Array:
     """Best weight at each generation, when the first fit has real rows alone.
@@ -342,13 +371,13 @@ def constant_loss(t: ArrayLike, k: ArrayLike) -> Any:
     return _plain(_constant_loss(t_, k_))
 
 
-def _sizes(n: Sequence[float], m: ArrayLike) -> tuple[Array, Array]:
+def _sizes(n: ArrayLike, m: ArrayLike) -> tuple[Array, Array]:
     """Return the numbers of rows of all generations."""
     real = _validate.nonnegative("n", n)
     if real.ndim != 1 or real.size < 2:
         raise _validate.fail("n", "the real rows of at least two generations, t = 0 and 1", n)
     if real[0] == 0:
-        raise _validate.fail("n[0]", "greater than 0", n[0])
+        raise _validate.fail("n[0]", "greater than 0", real[0])
     drawn = _validate.nonnegative("m", m)
     if drawn.ndim == 0:
         drawn = np.full(real.size - 1, float(drawn))

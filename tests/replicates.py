@@ -405,9 +405,7 @@ def trees(rng: Rng, *, n: int = 20, m: int = 10, w: float = 0.4, steps: int = 12
     return errors / cells
 
 
-def stale(
-    rng: Rng, *, age: int = 3, q: float = 0.3, behind: bool = False, steps: int = 30
-) -> Any:
+def stale(rng: Rng, *, age: int = 3, q: float = 0.3, behind: bool = False, steps: int = 30) -> Any:
     """Follow a truth that moves with a model that is some generations old, k = 1, w = 0.6."""
     chains, w = 12_000, 0.6
     truths = [np.zeros(chains)]
@@ -464,6 +462,17 @@ def bought(
     return unit * mean**2
 
 
+def dry(rng: Rng, *, w: float = 4 / 6, skipped: bool = False, scatter: bool = True) -> Any:
+    """Squared errors of a mean after a month without real rows and a month with both kinds."""
+    chains = 30_000
+    rows = rng.normal(size=(chains, 4))
+    for _ in range(1 if skipped else 2):
+        mean, sd = rows.mean(axis=1), rows.std(axis=1, ddof=1)
+        rows = mean[:, None] + scatter * sd[:, None] * rng.normal(size=(chains, 8))
+    real = rng.normal(size=(chains, 4))
+    return (w * real.mean(axis=1) + (1 - w) * rows.mean(axis=1)) ** 2
+
+
 RIGHT: Mapping[str, Simulation] = {
     "loops-first": first_loop,
     "loops-window": window,
@@ -489,6 +498,7 @@ RIGHT: Mapping[str, Simulation] = {
     "generator-drawn": drawn_again,
     "worth-loop": bought,
     "drift-stale": stale,
+    "golden-dry": dry,
     "ridge-loop": stacked,
 }
 
@@ -632,6 +642,12 @@ WRONG: Mapping[str, Mapping[str, Simulation]] = {
         "three steps of the truth": partial(stale, age=1),
         "stands still": partial(stale, q=0.0),
         "of its own generation": partial(stale, behind=True),
+    },
+    "golden-dry": {
+        "all rows alike": partial(dry, w=1 / 3),
+        "no month had been dry": partial(dry, w=0.5),
+        "a fit of its own": partial(dry, w=0.6, skipped=True),
+        "with their scatter": partial(dry, scatter=False),
     },
     "ridge-loop": {
         "smallest norm": partial(stacked, penalty=0.0),

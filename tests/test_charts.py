@@ -51,6 +51,9 @@ def of_figure(number: int) -> pd.DataFrame:
 
 
 MADE = {
+    "adaptive_explorer": charts.adaptive_explorer,
+    "drift_explorer": charts.drift_explorer,
+    "misjudged_explorer": charts.misjudged_explorer,
     "calculator_chart": lambda: charts.calculator_chart(1000, 5000),
     "live_simulation": charts.live_simulation,
     "loop_explorer": charts.loop_explorer,
@@ -99,7 +102,14 @@ MADE = {
     "gain_figure": lambda: charts.gain_figure(of_figure(9), description="d" * 50),
     "growth_chart": lambda: charts.growth_chart(GROWTH, description="d" * 50),
 }
-TEXTS = {"note", "number_table", "planner_form", "receipt_table", "weight_calculator"}
+TEXTS = {
+    "note",
+    "number_table",
+    "planner_form",
+    "receipt_table",
+    "schedule_form",
+    "weight_calculator",
+}
 """What is on a page like a chart, and is none."""
 
 

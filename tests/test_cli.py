@@ -15,6 +15,8 @@ import lib.__main__ as cli
 from lib import advice, error_ratio, naive_weight, optimal_weight
 from lib.advice import Advice
 from lib.claims import Claim, claim, claims
+from lib.planner import plan
+from lib.schedule import schedule
 from lib.simulate import Estimate
 from lib.verify import Receipt
 from lib.weights import half_life
@@ -319,3 +321,63 @@ def test_list_names_every_claim(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert all(id in out for id in claims())
     assert claim("mean-naive").statement in out
+
+
+def test_a_schedule_as_text_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    months = ["schedule", "--real", "100", "40", "0", "100", "--synthetic", "100", "300", "0"]
+    expected = schedule([100, 40, 0, 100], [100, 300, 0])
+    assert cli.main(months) == 0
+    assert capsys.readouterr().out == expected.report() + "\n"
+    assert cli.main([*months, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == expected.to_dict()
+    assert found["weights"] == pytest.approx(expected.weights.tolist())
+    assert found["sample_weights"][1:] == [None, None]
+    assert cli.main(["schedule", "--real", "9", "9", "9", "--synthetic", "1e3"]) == 0
+    assert capsys.readouterr().out == schedule([9, 9, 9], 1000).report() + "\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--budget", "1000", "--synthetic-cost", ".1"],
+        ["--budget", "50", "--real-cost", "2", "--synthetic-cost", "3"],
+        ["--budget", "50", "--synthetic-cost", "0", "--most-synthetic", "70"],
+    ],
+)
+def test_a_plan_as_text_and_as_json(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = dict(zip(arguments[::2], map(float, arguments[1::2]), strict=True))
+    most = given.get("--most-synthetic")
+    expected = plan(
+        given["--budget"],
+        real_cost=given.get("--real-cost", 1.0),
+        synthetic_cost=given["--synthetic-cost"],
+        most_synthetic=None if most is None else int(most),
+    )
+    assert cli.main(["plan", *arguments]) == 0
+    assert capsys.readouterr().out == expected.report() + "\n"
+    assert cli.main(["plan", *arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == expected.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["schedule", "--real", "9", "--synthetic", "9"], "--real"),
+        (["schedule", "--real", "9", "9", "9", "--synthetic", "9", "9", "9"], "--synthetic"),
+        (["schedule", "--real", "9", "-9", "--synthetic", "9"], "--real"),
+        (["schedule", "--real", "0", "9", "--synthetic", "9"], "n[0]"),
+        (["schedule", "--real", "9", "0", "--synthetic", "0"], "m[0]"),
+        (["plan", "--budget", "10", "--synthetic-cost", "-1"], "--synthetic-cost"),
+        (["plan", "--budget", "0", "--synthetic-cost", "1"], "--budget"),
+        (["plan", "--budget", "1", "--real-cost", "2", "--synthetic-cost", "1"], "budget"),
+        (["plan", "--budget", "9", "--synthetic-cost", "0"], "most_synthetic"),
+    ],
+)
+def test_bad_use_of_schedule_and_plan(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    assert said in capsys.readouterr().err

@@ -162,7 +162,7 @@ def test_the_ideal_spends_all_and_follows_the_square_root(c: float) -> None:
     assert made.effective_rows < rows
 
 
-@pytest.mark.parametrize("c", [1.0, 1.7])
+@pytest.mark.parametrize("c", [1.0, 1.2, 1.7])
 def test_where_synthetic_rows_are_dear_the_ideal_is_real(c: float) -> None:
     made = plan(10.5, synthetic_cost=c)
     assert (made.ideal_n, made.ideal_m, made.ideal_w, made.ideal_error) == (10.5, 0, 1, 1)
@@ -208,8 +208,24 @@ def test_large_budgets_are_quick(c: float, most: int | None) -> None:
 
 def test_a_division_that_overflows_is_no_matter() -> None:
     made = plan(1e302, real_cost=1e300, synthetic_cost=1e-300, most_synthetic=5)
-    assert (made.n, made.m, made.why) == (99, 5, WHY["capped"])
+    assert (made.n, made.m, made.why) == (100, 5, WHY["capped"])  # they cost next to nothing
     json.dumps(made.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-6, 0.1, 0.3, 7.0, 1e8 / 3])
+@pytest.mark.parametrize(("budget", "c"), [(15379, "0.001"), (10**7, "0.01"), (10**9, "0.7")])
+def test_rounding_takes_no_row_that_is_paid(budget: int, c: str, unit: float) -> None:
+    exact = Fraction(c)
+    made = plan(budget * unit, real_cost=unit, synthetic_cost=float(c) * unit)
+    assert made.m == (budget - made.n) // exact
+
+
+def test_money_that_was_added_up_buys_what_it_should() -> None:
+    money = sum(x for x in [0.1] * 1000)  # all but 1.4e-12
+    assert plan(money, real_cost=0.1, synthetic_cost=1).n == 1000
+    made = plan(money, real_cost=99, synthetic_cost=0.1)
+    assert (made.n, made.m) == (1, 10)
+    assert plan(2.99999, synthetic_cost=2).n == 2
 
 
 @pytest.mark.parametrize("budget", [1.0, 57.5, 1234.0])

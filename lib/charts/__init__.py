@@ -7,6 +7,7 @@ evaluated in the page. Every chart has a description, its text alternative.
 from lib.charts._theme import GOLD, GREY, REAL, SYNTHETIC, theme
 from lib.charts.calculator import calculator_chart, weight_calculator
 from lib.charts.checks import receipt_table
+from lib.charts.drift import drift_explorer, misjudged_explorer
 from lib.charts.explorers import (
     contraction_explorer,
     covariance_explorer,
@@ -28,6 +29,7 @@ from lib.charts.figures import (
     survival_figure,
     weight_figure,
 )
+from lib.charts.golden import adaptive_explorer, schedule_form
 from lib.charts.play import live_simulation, loop_explorer
 from lib.charts.ridge import ridge_explorer
 from lib.charts.simulations import (
@@ -51,6 +53,7 @@ __all__ = [
     "GREY",
     "REAL",
     "SYNTHETIC",
+    "adaptive_explorer",
     "bars",
     "calculator_chart",
     "collapse_figure",
@@ -58,6 +61,7 @@ __all__ = [
     "coupled_paths",
     "covariance_explorer",
     "curves",
+    "drift_explorer",
     "flood_figure",
     "frequency_explorer",
     "gain_figure",
@@ -68,6 +72,7 @@ __all__ = [
     "loops_explorer",
     "loss_explorer",
     "mean_explorer",
+    "misjudged_explorer",
     "misspecification_explorer",
     "note",
     "number_table",
@@ -77,6 +82,7 @@ __all__ = [
     "reliability_explorer",
     "resampling_explorer",
     "ridge_explorer",
+    "schedule_form",
     "simulated_paths",
     "size_explorer",
     "survival_figure",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +14,8 @@ import altair as alt
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lib import weights
 from lib import schedule as schedules
+from lib import weights
 from lib.charts._forms import _field, _Names, _object, _script
 from lib.charts._theme import GOLD, GREY, REAL, SYNTHETIC, _colour, _finish, _js, _slider
 from lib.schedule import Schedule, schedule
@@ -119,7 +118,7 @@ MOST = 1000
 """Generations that the form takes."""
 
 
-def schedule_form(n: Sequence[float] | None = None, m: ArrayLike | None = None) -> ScheduleForm:
+def schedule_form(n: ArrayLike | None = None, m: ArrayLike | None = None) -> ScheduleForm:
     """Show a form that answers "which weight in which month?" for numbers of rows that change.
 
     Like a chart, it is on the page and not among the stored outputs of the notebooks.
@@ -139,7 +138,7 @@ def schedule_form(n: Sequence[float] | None = None, m: ArrayLike | None = None) 
         As `lib.schedule.schedule` does.
     """
     if n is None and m is None:
-        return ScheduleForm(schedule(**EXAMPLE))
+        return ScheduleForm(schedule(EXAMPLE["n"], EXAMPLE["m"]))
     return ScheduleForm(schedule(n, m))  # type: ignore[arg-type]
 
 

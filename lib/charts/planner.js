@@ -4,9 +4,11 @@ function (formulas, texts, form) {
   "use strict";
 
   const { general, fill } = form;
-  const { most: MOST, slack: SLACK } = texts;
+  const { most: MOST, slack: SLACK, rounding: ROUNDING } = texts;
 
-  const whole = (x) => Math.floor(x + SLACK);
+  /* By how much of a row costs may be wrong, where the budget buys so many. */
+  const slackOf = (most) => Math.max(SLACK, ROUNDING * most);
+  const whole = (x) => Math.floor(x + slackOf(x));
 
   /* The last number towards `outer` at which a concave function is at least `least`. */
   function edge(value, least, inside, outer) {
@@ -23,13 +25,15 @@ function (formulas, texts, form) {
   }
 
   function search({ budget, real, synthetic, cap }, alone, best) {
-    const affordable = (n) => {
+    const slack = synthetic === 0 ? Infinity : slackOf(budget / synthetic);
+    const affordable = (n, spare) => {
       const left = Math.max(budget - n * real, 0);
-      const free = synthetic === 0 ? Infinity : left / synthetic;
-      return cap === null ? free : Math.min(free, cap);
+      const paid = synthetic === 0 ? Infinity : left / synthetic + spare;
+      return cap === null ? paid : Math.min(paid, cap);
     };
-    const relaxed = (n) => formulas.rows(n, affordable(n) + 2 * SLACK).rows;
-    const value = (n) => formulas.rows(n, whole(affordable(n))).rows;
+    const rounded = (n) => Math.floor(affordable(n, slack));
+    const relaxed = (n) => formulas.rows(n, affordable(n, 2 * slack)).rows;
+    const value = (n) => formulas.rows(n, rounded(n)).rows;
     const bestOf = (low, high) => {
       let [found, most] = [low, value(low)];
       for (let n = low + 1; n <= high; n++) {
@@ -43,7 +47,7 @@ function (formulas, texts, form) {
     const [inside, least] = bestOf(Math.max(1, first - 2), Math.min(alone, first + 2));
     const [low, high] = [1, alone].map((outer) => edge(relaxed, least, inside, outer));
     const n = bestOf(low, high)[0];
-    return [n, whole(affordable(n))];
+    return [n, rounded(n)];
   }
 
   /* Whether more synthetic rows than there are would make more effective rows. */

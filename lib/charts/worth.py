@@ -24,7 +24,7 @@ from lib.charts._theme import (
     _marked_weights,
     _slider,
 )
-from lib.planner import MOST_ROWS, SLACK, WHY, Plan, plan
+from lib.planner import MOST_ROWS, ROUNDING, SLACK, WHY, Plan, plan
 
 _SUMMARY = {
     "both": "Buy {n} real and {m} synthetic rows a generation, and give each real row the weight 1 "
@@ -194,7 +194,13 @@ class PlannerForm:
     def _repr_html_(self) -> str | None:
         if os.environ.get("BOOK_CHARTS") == "off":
             return None
-        texts = {"summary": _SUMMARY, "why": WHY, "most": MOST_ROWS, "slack": SLACK}
+        texts = {
+            "summary": _SUMMARY,
+            "why": WHY,
+            "most": MOST_ROWS,
+            "slack": SLACK,
+            "rounding": ROUNDING,
+        }
         return f"{_form(self.start)}\n{_script('planner', formulas(), texts)}"
 
 

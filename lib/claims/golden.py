@@ -75,8 +75,8 @@ def golden_claims() -> list[Claim]:
     """Return the claims of the chapter on the best weight of each generation."""
     page = "book/beyond/why-golden"
     line = Gaussian([0.0], [[1.0]])
-    best = schedule(**MONTHS)
-    naive = naive_weights(**MONTHS)
+    best = schedule(MONTHS["n"], MONTHS["m"])
+    naive = naive_weights(MONTHS["n"], MONTHS["m"])
 
     def at(loop: Any, t: int, unit: float = 1.0) -> Experiment:
         return Experiment(line, loop, "mean", t, t=t, unit=unit)
@@ -101,14 +101,12 @@ def golden_claims() -> list[Claim]:
     design = np.random.default_rng(1).standard_normal((20, 16))
     regression = LinearRegression(np.ones(16), design=design)
     lines = {"n": [20, 40, 0, 20], "m": [100, 40, 20]}
-    fits = schedule(**lines)
+    fits = schedule(lines["n"], lines["m"])
     unit = float(np.trace(np.linalg.inv(design.T @ design))) * 20
 
     flood = adaptive_weights(RARE, EARLY)
     drawn = round(ROWS / RARE)
-    adaptive = at(
-        Uneven(n=[ROWS] * (EARLY + 1), m=[drawn] * EARLY, w=flood), EARLY, unit=1 / ROWS
-    )
+    adaptive = at(Uneven(n=[ROWS] * (EARLY + 1), m=[drawn] * EARLY, w=flood), EARLY, unit=1 / ROWS)
     constant = at(FreshReal(n=ROWS, m=drawn, w=optimal_weight(RARE)), EARLY, unit=1 / ROWS)
     fibonacci = adaptive_weights(1, 3)
     return [
@@ -124,7 +122,7 @@ def golden_claims() -> list[Claim]:
             {
                 "all rows ever": lambda: 1 / _at_full_worth(),
                 "a synthetic row is a real one": lambda: 1 / _as_real(),
-                "naive mixing": lambda: float(schedule_errors(naive, **MONTHS)[-1]),
+                "naive mixing": lambda: float(schedule_errors(naive, MONTHS["n"], MONTHS["m"])[-1]),
             },
             schedule,
             Uneven,
@@ -134,7 +132,9 @@ def golden_claims() -> list[Claim]:
             "thm-adaptive",
             "The same months with all rows alike: the error is larger by the ratio of the two "
             "recursions.",
-            lambda: float(schedule_errors(naive, **MONTHS)[-1]) * _rows_one_by_one(),
+            lambda: (
+                float(schedule_errors(naive, MONTHS["n"], MONTHS["m"])[-1]) * _rows_one_by_one()
+            ),
             GainExperiment(months(naive), months(best.weights)),
             480_000,
             {"no loss": lambda: 1.0},
@@ -147,9 +147,7 @@ def golden_claims() -> list[Claim]:
             "Linear regression with 16 coefficients on a fixed design of 20 rows, observed in "
             "numbers that change, once without real labels: the harmonic rule again.",
             lambda: float(1 / (20 + 1 / (1 / 20 + 1 / 40 + 1 / (40 + 20 * 100 / 120)))),
-            Experiment(
-                regression, Uneven(**lines, w=fits.weights), "theta", 3, t=3, unit=unit
-            ),
+            Experiment(regression, Uneven(**lines, w=fits.weights), "theta", 3, t=3, unit=unit),
             60_000,
             {"all rows ever": lambda: 1 / 80, "real rows alone": lambda: 1 / 20},
             schedule,
@@ -164,9 +162,7 @@ def golden_claims() -> list[Claim]:
             at(Uneven(n=[5] * 4, m=[5] * 3, w=fibonacci), 3, unit=1 / 5),
             280_000,
             {
-                "naive mixing": lambda: float(
-                    5 * schedule_errors([0.5] * 3, [5] * 4, [5] * 3)[-1]
-                ),
+                "naive mixing": lambda: float(5 * schedule_errors([0.5] * 3, [5] * 4, [5] * 3)[-1]),
                 "the ratio of every second number": lambda: _fibonacci(7) / _fibonacci(9),
                 "synthetic rows without noise": lambda: 1 / 4,
             },

@@ -34,6 +34,14 @@ GRID: list[dict[str, Any]] = [
     {"budget": 1e11, "real_cost": 1, "synthetic_cost": 0.99},
     {"budget": 123.456, "real_cost": 1.7, "synthetic_cost": 1.69},
     {"budget": 1e-7, "real_cost": 1e-9, "synthetic_cost": 1e-10},
+    # where whole rows leave some of the synthetic ones out, and the limit decides or does not
+    {"budget": 24.3, "real_cost": 1, "synthetic_cost": 0.25, "most_synthetic": 2},
+    {"budget": 1, "real_cost": 1, "synthetic_cost": 0.25, "most_synthetic": 0},
+    *({**START, "budget": 14.68, "synthetic_cost": 0.9, "most_synthetic": m} for m in (2, 4)),
+    # where a division is rounded by more than a billionth of a row
+    {"budget": 15379e-6, "real_cost": 1e-6, "synthetic_cost": 1e-9},
+    {"budget": 1e302, "real_cost": 1e300, "synthetic_cost": 1e-300, "most_synthetic": 5},
+    {"budget": 1e12, "real_cost": 1, "synthetic_cost": 1e-11, "most_synthetic": 10**12},
 ]
 
 
@@ -166,6 +174,66 @@ def test_what_stands_there_at_first_is_what_the_page_computes(browser: Browser, 
     assert seen.page.locator(".planner-form .ww-summary").inner_text() == words
     assert urlsplit(seen.page.url).query == ""
     seen.page.close()
+
+
+def test_by_keyboard_alone(page: Page) -> None:
+    page.locator('.planner-form input[name="budget"]').focus()
+    asked: dict[str, Any] = {
+        "budget": 77,
+        "real_cost": 8,
+        "synthetic_cost": 0.5,
+        "most_synthetic": 40,
+    }
+    for name in FIELDS:
+        assert page.evaluate("() => document.activeElement.name") == name
+        page.keyboard.press("Control+a")
+        page.keyboard.type(str(asked[name]))
+        page.keyboard.press("Enter")  # sends nothing
+        page.keyboard.press("Tab")
+    one = plan(**asked)
+    assert page.evaluate(QUANTITIES) == pytest.approx(expected(one), rel=1e-12)
+    assert page.evaluate("() => document.activeElement.closest('.planner-form')") is None
+
+
+def test_dark_mode_keeps_everything(browser: Browser, site: str) -> None:
+    seen = visit(browser, site, NAME)
+    enter(seen.page, START | {"budget": 50})
+    before = seen.page.evaluate(QUANTITIES)
+    seen.page.evaluate("() => document.documentElement.dataset.theme = 'dark'")
+    seen.settle()
+    assert seen.page.evaluate(QUANTITIES) == before
+    assert seen.complaints == []
+    seen.page.close()
+
+
+def test_it_stands_beside_other_forms(browser: Browser, site: str) -> None:
+    """On another page the forms keep their numbers apart, in the page and in its address."""
+    seen = visit(browser, site, "book/use/which-weight")
+    page = seen.page
+    others = """() => [...document.querySelectorAll(".ww-form:not(.planner-form) [data-value]")]
+      .map(cell => cell.dataset.value)"""
+    before = page.evaluate(others)
+    assert len(before) > 3
+    asked: dict[str, Any] = {"budget": 60, "real_cost": 2, "synthetic_cost": 0.5}
+    enter(page, asked)
+    shown = page.evaluate(QUANTITIES)
+    assert shown == pytest.approx(expected(plan(**asked)), rel=1e-12)
+    assert page.evaluate(others) == before
+    page.locator('.which-weight input[name="n"]').fill("77")
+    assert page.evaluate(others) != before
+    assert page.evaluate(QUANTITIES) == shown
+    kept = parse_qs(urlsplit(page.evaluate("() => location.href")).query)
+    assert kept["budget"] == ["60"]
+    assert kept["n"] == ["77"]
+    ids = page.evaluate("() => [...document.querySelectorAll('.ww-form [id]')].map(one => one.id)")
+    assert len(ids) == len(set(ids))
+    again = browser.new_page()
+    again.goto(page.evaluate("() => location.href"))
+    expect(again.locator('.which-weight input[name="n"]')).to_have_value("77")
+    assert again.evaluate(QUANTITIES) == shown
+    again.close()
+    assert seen.complaints == []
+    page.close()
 
 
 def test_it_fits_a_phone(page: Page) -> None:

@@ -54,9 +54,6 @@ ANSWERS: Mapping[str, Number | Formula | Simulated] = {
         tolerance=0.005,
         slips={
             "that is the weight of a truth that stands still": lambda: optimal_weight(0.25),
-            "q compares the step with the mean of 200 rows, not with one row": lambda: (
-                optimal_weight(0.25 + 0.5**2 / 15**2)
-            ),
             "q compares variances: square the step and the deviation": lambda: optimal_weight(
                 0.25 + 200 * 0.5 / 15
             ),
