@@ -8,6 +8,8 @@ noisier synthetic rows: k + q stands wherever k stood. See the chapter *When the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, isqrt
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,13 @@ def _misjudged_loss(right: Any, guessed: Any) -> Any:
     # both are k + q; E is what the weight of the guess makes of the truth
     w = _optimal_weight(guessed)
     return _error_ratio(w, right) / _optimal_weight(right)
+
+
+def _loss_at(place: Any, factor: Any) -> Any:
+    # the same for a ratio of weights of 1 + (factor - 1) place
+    wrong = factor - 1
+    shape = place * (1 - place) * (1 - place) / (1 + wrong * place * place)
+    return 1 + wrong * (wrong / factor) * shape
 
 
 def _window_error(sets: Any, q: Any) -> Any:
@@ -68,7 +77,8 @@ def drifting_weight(k: ArrayLike, q: ArrayLike, age: ArrayLike = 1) -> Any:
     >>> round(drifting_weight(1, 0), 4), round(drifting_weight(0.5, 1 / 6, age=6), 4)
     (0.618, 0.6861)
     """
-    return _plain(_optimal_weight(_together(k, q, age)))
+    k_, moved = _moved(k, q, age)
+    return _plain(_optimal_weight(k_ + moved))
 
 
 def error_parts(w: ArrayLike, k: ArrayLike, q: ArrayLike, age: ArrayLike = 1) -> tuple[Any, Any]:
@@ -102,17 +112,21 @@ def error_parts(w: ArrayLike, k: ArrayLike, q: ArrayLike, age: ArrayLike = 1) ->
     w_ = _validate.weight("w", w)
     if (w_ == 0).any():
         raise _validate.fail("w", "greater than 0", w)
-    total = _together(k, q, age)
-    k_ = _validate.positive("k", k)
-    return _plain(_sampling_error(w_, k_)), _plain(_tracking_error(w_, total - k_))
+    k_, moved = _moved(k, q, age)
+    return _plain(_sampling_error(w_, k_)), _plain(_tracking_error(w_, moved))
 
 
-def _together(k: ArrayLike, q: ArrayLike, age: ArrayLike) -> Any:
-    k_, q_ = _validate.positive("k", k), _validate.nonnegative("q", q)
+def _moved(k: ArrayLike, q: ArrayLike, age: ArrayLike = 1, name: str = "q") -> tuple[Any, Any]:
+    """Return k, and how far the truth moves between a model and the use of its rows."""
+    k_, q_ = _validate.positive("k", k), _validate.nonnegative(name, q)
     age_ = _validate.positive("age", age)
     if (age_ != np.floor(age_)).any():
         raise _validate.fail("age", "whole numbers of at least 1", age)
-    return k_ + age_ * q_
+    with np.errstate(over="ignore"):
+        moved = age_ * q_
+        if not np.isfinite(k_ + moved).all():
+            raise _validate.fail(name, "such that k and all steps have a finite sum", q)
+    return k_, moved
 
 
 def harmful_drift(w: ArrayLike, k: ArrayLike) -> Any:
@@ -175,8 +189,52 @@ def misjudged_loss(k: ArrayLike, q: ArrayLike, guess: ArrayLike) -> Any:
     >>> [round(misjudged_loss(0.1, 0.1, guess), 3) for guess in (0, 0.05, 0.2, 1)]
     [1.072, 1.012, 1.023, 1.383]
     """
-    k_, q_ = _validate.positive("k", k), _validate.nonnegative("q", q)
-    return _plain(_misjudged_loss(k_ + q_, k_ + _validate.nonnegative("guess", guess)))
+    k_, moved = _moved(k, q)
+    _, guessed = _moved(k, guess, name="guess")
+    return _plain(_misjudged_loss(k_ + moved, k_ + guessed))
+
+
+def worst_loss(factor: ArrayLike) -> Any:
+    r"""Largest `misjudged_loss` over all k and q at which k + q is misjudged by this factor.
+
+    .. math:: 1 + \frac{(f-1)^2}{f} \cdot \frac{\tau(1-\tau)^2}{1+(f-1)\tau^2}, \qquad
+              (f-1)(\tau^3+\tau^2) + 3\tau = 1
+
+    Parameters
+    ----------
+    factor : array_like
+        The number f, what k + q is taken for over what it is; positive.
+
+    Returns
+    -------
+    float or ndarray
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        If a factor is not finite and positive.
+
+    Examples
+    --------
+    >>> from lib.drift import worst_loss
+    >>> worst_loss([0.1, 0.5, 1, 2, 10]).round(3).tolist()
+    [2.363, 1.079, 1.0, 1.067, 1.763]
+    """
+    factor_ = _validate.positive("factor", factor)
+    return _plain(_loss_at(_worst_place(factor_), factor_))
+
+
+def _worst_place(factor: Any) -> Any:
+    """Return the tau of `worst_loss`."""
+    wrong = factor - 1
+    # Newton's method comes from the side on which it never overshoots: right of the root where the
+    # cubic is convex, left of it where it is concave
+    place = np.where(wrong > 0, np.minimum(1 / 3, 1 / (1 + factor**0.5)), 1 / 3)
+    for _ in range(20):
+        level = wrong * place * place * (1 + place) + 3 * place - 1
+        place = place - level / (wrong * place * (2 + 3 * place) + 3)
+    return place
 
 
 def window_error(sets: ArrayLike, q: ArrayLike) -> Any:
@@ -241,11 +299,10 @@ def best_window(q: float) -> int:
     step = _validate.positive("q", q)
     if step.ndim:
         raise _validate.fail("q", "a single number", q)
-    enough = 3 / float(step) + 0.5
-    sets = max(1, int(np.floor((enough + 0.25) ** 0.5 - 0.5)) - 1)
-    while sets * (sets + 1) < enough:
-        sets += 1
-    return sets
+    # in whole numbers: for a slow drift a window is longer than floating-point numbers can count
+    enough = ceil(3 / Fraction(float(step)) + Fraction(1, 2))
+    sets = (isqrt(4 * enough + 1) - 1) // 2
+    return sets if sets * (sets + 1) >= enough else sets + 1
 
 
 @dataclass(frozen=True)
@@ -306,7 +363,7 @@ def estimate_drift(batches: ArrayLike, *, confidence: float = 0.95) -> DriftEsti
     --------
     >>> import numpy as np
     >>> from lib.drift import estimate_drift
-    >>> rng = np.random.default_rng(1)
+    >>> rng = np.random.default_rng(2)
     >>> truth = np.cumsum(rng.normal(scale=(0.5 / 50) ** 0.5, size=200))
     >>> found = estimate_drift(truth[:, None] + rng.normal(size=(200, 50)))
     >>> found.low < 0.5 < found.high
@@ -331,11 +388,11 @@ def estimate_drift(batches: ArrayLike, *, confidence: float = 0.95) -> DriftEsti
     unit = n**0.5 * np.linalg.solve(np.linalg.cholesky(scatter), means.T)
 
     def surprise(root: float) -> float:
-        return _surprise(unit, root * root)
+        return float(_surprise(unit, np.array([root * root]))[0])
 
     far = 4 + 4 * float((np.diff(unit) ** 2).mean())
     grid = np.concatenate([[0.0], np.geomspace(1e-4, far, 60)]) ** 0.5
-    values = np.array([surprise(root) for root in grid])
+    values = _surprise(unit, grid**2)
     best = int(values.argmin())
     bracket = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
     found = minimize_scalar(surprise, bounds=bracket, method="bounded", options={"xatol": 1e-9})
@@ -353,13 +410,13 @@ def estimate_drift(batches: ArrayLike, *, confidence: float = 0.95) -> DriftEsti
     return DriftEstimate(float(root) ** 2, low, high, level, sets)
 
 
-def _surprise(z: Array, q: float) -> float:
+def _surprise(z: Array, q: Array) -> Array:
     """Return minus the log-likelihood of a walk with steps of variance q, noise of variance 1."""
-    at, error, total = z[:, 0], 1.0, 0.0
-    for now in z.T[1:]:
+    at, error, total = z[:, :1], np.ones(q.shape), np.zeros(q.shape)
+    for now in z.T[1:, :, None]:
         spread = error + q + 1
         apart = now - at
-        total += 0.5 * (at.size * np.log(spread) + float(apart @ apart) / spread)
+        total = total + 0.5 * (len(z) * np.log(spread) + (apart**2).sum(axis=0) / spread)
         error = (error + q) / spread  # the best weight of now, and the error that it leads to
         at = at + error * apart
     return total

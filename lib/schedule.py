@@ -29,11 +29,11 @@ def _best_step(error: Any, k: Any) -> Any:
 
 def _rows_after(before: Any, n: Any, m: Any) -> Any:
     # effective rows of the next model; before = rows that the last one is still worth
-    return n + before * m / (before + m)
+    return n + _sample_weight(before, m) * m
 
 
 def _sample_weight(before: Any, m: Any) -> Any:
-    # of a synthetic row beside a real one: n (1-w) / (m w)
+    # of a synthetic row beside a real one, and what it is worth: n (1-w) / (m w)
     return before / (before + m)
 
 
@@ -97,9 +97,10 @@ class Schedule:
 
         It is ``inf`` where there are no real rows, and nan where there are no synthetic ones.
         """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = self.n[1:] / self.m * (1 - self.weights) / self.weights
-        return np.where(self.m == 0, np.nan, np.where(self.weights == 0, np.inf, ratio))
+        # not from 1 - w, which loses digits where w is nearly 1
+        before = _rows_before(1 / self.errors[:-1], self.drift)
+        ratio = self.rho * _sample_weight(before, self.m)
+        return np.where(self.m == 0, np.nan, np.where(self.n[1:] == 0, np.inf, ratio))
 
     @property
     def naive_rows(self) -> Array:
@@ -232,7 +233,8 @@ def schedule_errors(
     for t in range(1, real.size):
         at = w[..., t - 1]
         fresh, synthetic = _part(at, spread, real[t]), _part(1 - at, 1.0, drawn[t - 1])
-        errors[..., t] = fresh + synthetic + (1 - at) ** 2 * (errors[..., t - 1] + step)
+        old = np.where(at == 1, 0.0, errors[..., t - 1] + step)  # without weight: not 0 times inf
+        errors[..., t] = fresh + synthetic + (1 - at) ** 2 * old
     return errors
 
 
@@ -377,7 +379,7 @@ def _sizes(n: ArrayLike, m: ArrayLike) -> tuple[Array, Array]:
     if real.ndim != 1 or real.size < 2:
         raise _validate.fail("n", "the real rows of at least two generations, t = 0 and 1", n)
     if real[0] == 0:
-        raise _validate.fail("n[0]", "greater than 0", real[0])
+        raise _validate.fail("n[0]", "greater than 0", 0)
     drawn = _validate.nonnegative("m", m)
     if drawn.ndim == 0:
         drawn = np.full(real.size - 1, float(drawn))
@@ -389,7 +391,7 @@ def _sizes(n: ArrayLike, m: ArrayLike) -> tuple[Array, Array]:
     empty = np.flatnonzero((real[1:] == 0) & (drawn == 0))
     if empty.size:
         t = int(empty[0])
-        raise _validate.fail(f"m[{t}]", f"at least 1, as n[{t + 1}] is 0", drawn[t])
+        raise _validate.fail(f"m[{t}]", f"at least 1, as n[{t + 1}] is 0", 0)
     return real, drawn
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lib import charts, optimal_weight
@@ -124,6 +124,8 @@ def test_it_says_what_decided() -> None:
         ((1, 1, 0.25, 0), 1, 0, "small"),
         ((14.68, 1, 0.9, 2), 14, 0, "capped"),
         ((14.68, 1, 0.9, 4), 11, 4, "rule"),
+        # without the limit 1 and 12 are as good, not better
+        ((20, 8, 1, 4), 2, 4, "rule"),
     ],
 )
 def test_limits_near_the_edge(
@@ -297,6 +299,8 @@ def test_reports_of_odd_numbers_fit_a_phone(asked: dict[str, Any]) -> None:
 
 @settings(max_examples=200)
 @given(st.integers(-50, 50), st.integers(1, 60), st.integers(1, 60), st.floats(0, 60))
+@example(0, 3, 5, 3.0)  # exactly reached at an end
+@example(0, 3, 5, 5.0)
 def test_the_edge_of_a_concave_function(peak: int, left: int, right: int, depth: float) -> None:
     inside, ends = peak, (peak - left, peak + right)
 

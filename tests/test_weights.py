@@ -20,8 +20,8 @@ from scipy.optimize import minimize_scalar
 
 from lib import Accumulate
 from lib import weights as module
+from lib.schedule import adaptive_weights
 from lib.weights import (
-    adaptive_weights,
     break_even_weight,
     error_ratio,
     gain_over_naive,

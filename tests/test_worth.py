@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from lib import error_ratio, naive_weight, optimal_weight
+from lib import advice, error_ratio, naive_weight, optimal_weight
 from lib.claims.worth import worth_claims
 from lib.planner import (
     MOST_ROWS,
@@ -196,6 +196,26 @@ def test_the_unit_of_money_does_not_matter(budget: int, c: float, unit: float) -
     one = plan(budget, synthetic_cost=c)
     other = plan(budget * unit, real_cost=unit, synthetic_cost=c * unit)
     assert other.effective_rows == pytest.approx(one.effective_rows, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("rho", "c", "budget"), [(2.8, 0.3, 300), (1.7, 1.2, 300), (0.6, 0.3, 300), (2.0, 0.25, 250)]
+)
+def test_overdispersed_rows_are_planned_with_another_cost(
+    rho: float, c: float, budget: int
+) -> None:
+    """At c / rho, and the m of the plan over rho; the m of the plan itself costs too much."""
+    rows, n, m = max(
+        (advice(n, m, rho=rho).effective_rows or 0.0, n, m)
+        for n in range(1, budget)
+        if (m := math.floor((budget - n) / c))
+    )
+    made = plan(budget, synthetic_cost=c / rho)
+    assert made.n + c * made.m / rho <= budget * (1 + 1e-9)
+    assert made.effective_rows == pytest.approx(rows, rel=1e-3)
+    assert (made.n, made.m / rho) == pytest.approx((n, m), rel=0.04)
+    assert rho * made.w == pytest.approx(advice(n, m, rho=rho).synthetic_sample_weight, rel=0.01)
+    assert abs(made.n + c * made.m - budget) > 0.05 * budget
 
 
 def test_costs_in_tenths_buy_what_they_should() -> None:

@@ -37,9 +37,15 @@ def drift_explorer() -> Any:
     fields = {"all": "whole error", "sampling": "sampling", "tracking": "tracking"}
     names = list(fields.values())
     across = _weight_axis()
-    up = alt.Y("error:Q").title("error (real rows alone = 1)").scale(domain=[0, 2])
+    # above the curves, which end at 2, is room for words
+    up = (
+        alt.Y("error:Q")
+        .title("error (real rows alone = 1)")
+        .scale(domain=[0, 2.5], nice=False)
+        .axis(values=[0, 0.5, 1, 1.5, 2])
+    )
     curves = (
-        alt.Chart(alt.sequence(0.02, 1.001, 0.01, as_="w"), name="curves")
+        alt.Chart(alt.sequence(0.02, 1.001, 0.0025, as_="w"), name="curves")
         .transform_calculate(
             **_js(
                 all=weights._error_ratio(x, k + age * q),
@@ -48,6 +54,7 @@ def drift_explorer() -> Any:
             )
         )
         .transform_fold(list(fields), as_=["field", "error"])
+        .transform_filter("datum.error <= 2")
         .transform_calculate(series=f"{json.dumps(fields)}[datum.field]")
         .mark_line(strokeWidth=2.5, clip=True)
         .encode(
@@ -71,7 +78,7 @@ def drift_explorer() -> Any:
         across,
         up,
         colours={"best": GOLD, "w*(k)": SYNTHETIC},
-        heights=[1.9, 1.75],
+        heights=[2.42, 2.22],
     )
     alone = (
         alt.Chart(alt.sequence(0, 1, as_="i")).mark_rule(strokeDash=[4, 4]).encode(y=alt.YDatum(1))

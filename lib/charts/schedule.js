@@ -6,17 +6,20 @@ function (formulas, texts, form) {
   const { general, fill } = form;
 
   function start(root) {
-    const { input, text, complain } = form.fields(root);
+    const { text, complain } = form.fields(root);
 
     /* Return the numbers of a field, separated by spaces, commas or semicolons, or null. */
     function list(name, first) {
       const parts = text(name).split(/[\s,;]+/).filter((part) => part !== "");
       if (parts.length > texts.most + 1) {
-        return complain(name, `at most ${texts.most} generations, please`) ? null : null;
+        complain(name, `at most ${texts.most} generations, please`);
+        return null;
       }
       const values = parts.map(form.number);
+      // the first number of real rows may be what a model is worth that is there already
+      const right = (value, i) => Number.isInteger(value) || (name === "n" && i === 0 && value > 0);
       const wrong = values.findIndex(
-        (value) => !Number.isInteger(value) || value > form.LARGEST,
+        (value, i) => !right(value, i) || value > form.LARGEST,
       );
       if (wrong >= 0) {
         const shown = parts[wrong].slice(0, 20);
@@ -112,7 +115,6 @@ function (formulas, texts, form) {
 
     update();
     root.addEventListener("input", update);
-    for (const name of ["n", "m"]) input(name).spellcheck = false;
   }
 
   form.begin("schedule", start);

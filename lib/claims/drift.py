@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lib.claims.base import Claim, Experiment, GainExperiment, named
-from lib.drift import drifting_weight, error_parts, misjudged_loss
+from lib.drift import drifting_weight, error_parts, misjudged_loss, worst_loss
 from lib.loops import FreshReal, Loop
 from lib.models import DriftingGaussian
 from lib.weights import error_ratio, optimal_weight
@@ -56,7 +56,7 @@ def drift_claims() -> list[Claim]:
 
     best = drifting_weight(1, 0.5)
     early = error_ratio(0.2, 0.25 + 2)
-    low, high = optimal_weight(0.1 + 0.1), optimal_weight(0.1 + 1)
+    low, high = optimal_weight(0.25 + 0.515), optimal_weight(0.25 + 7.4)
     return [
         one(
             "drift-best",
@@ -110,16 +110,18 @@ def drift_claims() -> list[Claim]:
         one(
             "drift-misjudged",
             "thm-misjudged",
-            "k = 0.1 and a drift of 1 that is taken for 0.1: the error is larger than the best "
-            "one by the ratio of the theorem.",
-            lambda: float(misjudged_loss(0.1, 1, 0.1)),
-            GainExperiment(at(1, 0.1, low), at(1, 0.1, high)),
-            19_000,
+            "k = 0.25 and a drift of 7.4 that is taken for 0.515, so that k + q is taken for a "
+            "tenth of what it is: the error is larger than the best one by the ratio of the "
+            "theorem, here the worst there is.",
+            lambda: float(misjudged_loss(0.25, 7.4, 0.515)),
+            GainExperiment(at(7.4, 0.25, low), at(7.4, 0.25, high)),
+            13_000,
             {
                 "no loss": lambda: 1.0,
-                "its value for small k + q": lambda: (1 + 2 / 11) / (2 * (2 / 11) ** 0.5),
-                "q taken for ten times as much": lambda: float(misjudged_loss(0.1, 0.1, 1)),
+                "its value for small k + q": lambda: (1 + 0.1) / (2 * 0.1**0.5),
+                "taken for ten times as much": lambda: float(worst_loss(10)),
             },
             misjudged_loss,
+            worst_loss,
         ),
     ]

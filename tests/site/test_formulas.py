@@ -20,6 +20,7 @@ from lib import (
     optimal_weight,
 )
 from lib.claims.ridge import example_model
+from lib.drift import drifting_weight, error_parts, misjudged_loss
 from lib.models import (
     EmpiricalCDF,
     Gaussian,
@@ -319,4 +320,61 @@ def test_worth_of_synthetic_rows(browser: Browser, site: str, c: float, believed
     }
     assert marks["best"]["error"] <= lowest["best weight"] <= marks["best"]["error"] * 1.01
     assert marks["all alike"]["error"] <= lowest["all rows alike"] * (1 + 1e-12)
+    page.close()
+
+
+@pytest.mark.parametrize(("k", "start"), [(0.05, 1.0), (0.01, 4.0), (2.0, 0.1), (1.0, 1.0)])
+def test_best_weight_of_each_generation(
+    browser: Browser, site: str, k: float, start: float
+) -> None:
+    page = visit(browser, site, "book/beyond/why-golden").page
+    chart = chart_index(page, "k", "start")
+    rows = page_values(page, chart, {"k": k, "start": start}, "adaptive")
+    weights = {"constant": optimal_weight(k), "naive": naive_weight(k), "adaptive": None}
+    for field, constant in weights.items():
+        path = [start]
+        for _ in range(20):
+            w = (path[-1] + k) / (1 + path[-1] + k) if constant is None else constant
+            path.append(w**2 + (1 - w) ** 2 * (path[-1] + k))
+        expected = [path[round(row["t"])] for row in rows]
+        assert [row[field] for row in rows] == pytest.approx(expected, rel=1e-10, abs=0), field
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("k", "q", "age"), [(1.0, 0.5, 1), (0.05, 2.0, 12), (4.0, 0.0, 3), (0.3, 0.15, 4)]
+)
+def test_a_truth_that_moves(browser: Browser, site: str, k: float, q: float, age: int) -> None:
+    page = visit(browser, site, "book/beyond/drift").page
+    chart = chart_index(page, "k", "q", "age")
+    rows = page_values(page, chart, {"k": k, "q": q, "age": age}, "series")
+    w = np.linspace(0.02, 1, 393)
+    sampling, tracking = error_parts(w, k, q, age)
+    shown = {"sampling": sampling, "tracking": tracking, "whole error": sampling + tracking}
+    for name, errors in shown.items():
+        found = [(row["w"], row["error"]) for row in rows if row["series"] == name]
+        low = errors <= 2  # curves end there
+        exact = np.column_stack([w, errors])[low]
+        assert np.array(found) == pytest.approx(exact, rel=1e-9, abs=1e-12)
+    marks = {row["name"]: row for row in page_values(page, chart, {}, "label")}
+    for name, weight in (("best", drifting_weight(k, q, age)), ("w*(k)", optimal_weight(k))):
+        assert marks[name]["w"] == pytest.approx(weight, rel=1e-12, abs=0)
+        exact = sum(error_parts(weight, k, q, age))
+        assert marks[name]["error"] == pytest.approx(exact, rel=1e-12, abs=0)
+    page.close()
+
+
+@pytest.mark.parametrize(("k", "q"), [(0.1, 0.5), (4.0, 0.05), (0.05, 2.0)])
+def test_a_drift_misjudged(browser: Browser, site: str, k: float, q: float) -> None:
+    page = visit(browser, site, "book/beyond/drift").page
+    # the second chart of the page: the first one has an age
+    charts = page.evaluate(
+        "() => window.bookCharts.map(chart => (chart.spec.params || []).map(one => one.name))"
+    )
+    rows = page_values(page, charts.index(["k", "q"]), {"k": k, "q": q}, "loss")
+    factor = np.array([row["factor"] for row in rows])
+    assert (factor.min(), factor.max()) == pytest.approx((1 / 20, 20), rel=0.01)
+    loss = [row["loss"] for row in rows]
+    assert loss == pytest.approx(misjudged_loss(k, q, factor * q), rel=1e-9, abs=0)
+    assert min(loss) == pytest.approx(1, abs=1e-9)
     page.close()

@@ -38,9 +38,15 @@ GRID: list[dict[str, Any]] = [
     {"budget": 24.3, "real_cost": 1, "synthetic_cost": 0.25, "most_synthetic": 2},
     {"budget": 1, "real_cost": 1, "synthetic_cost": 0.25, "most_synthetic": 0},
     *({**START, "budget": 14.68, "synthetic_cost": 0.9, "most_synthetic": m} for m in (2, 4)),
+    {"budget": 20, "real_cost": 8, "synthetic_cost": 1, "most_synthetic": 4},
+    # where the best whole rows are far from the ideal ones
+    {"budget": 120, "real_cost": 1, "synthetic_cost": 0.7},
+    {"budget": 239, "real_cost": 2, "synthetic_cost": 1.9},
+    {"budget": 55, "real_cost": 2, "synthetic_cost": 1.8},
     # where a division is rounded by more than a billionth of a row
     {"budget": 15379e-6, "real_cost": 1e-6, "synthetic_cost": 1e-9},
     {"budget": 1e302, "real_cost": 1e300, "synthetic_cost": 1e-300, "most_synthetic": 5},
+    {"budget": 1e300, "real_cost": 1e288, "synthetic_cost": 1e-300, "most_synthetic": 5},
     {"budget": 1e12, "real_cost": 1, "synthetic_cost": 1e-11, "most_synthetic": 10**12},
 ]
 
