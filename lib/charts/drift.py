@@ -115,7 +115,7 @@ def misjudged_explorer() -> Any:
             .title("drift as judged / drift as it is")
             .scale(type="log", domain=[0.05, 20], nice=False)
             .axis(values=[0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20], format="~g"),
-            alt.Y("loss:Q").title("error / smallest error").scale(domain=[1, 2.4], nice=False),
+            alt.Y("loss:Q").title("error / smallest error").scale(domain=[1, 2.7], nice=False),
             tooltip=[
                 alt.Tooltip("factor:Q", format=".3~g"),
                 alt.Tooltip("loss:Q", format=".4f"),
