@@ -111,6 +111,23 @@ def test_brute_force_over_all_sequences_finds_the_same_error(seed: int, steps: i
     assert lowest.x == pytest.approx(best.weights, abs=1e-3)
 
 
+@pytest.mark.parametrize(("rho", "drift"), [(2.5, 0.0), (0.4, 0.02)])
+@pytest.mark.parametrize("last", [2, 3, 4])
+def test_the_same_weights_are_best_for_every_end(rho: float, drift: float, last: int) -> None:
+    """Whichever generation counts, a search that starts anew ends at the same weights."""
+    n, m = [90, 20, 150, 7, 60], [30, 500, 11, 100]
+    whole = schedule(n, m, rho=rho, drift=drift)
+    n, m = n[: last + 1], m[:last]
+    found = minimize(
+        lambda w: schedule_errors(w, n, m, rho=rho, drift=drift)[-1] / whole.errors[last],
+        np.full(last, 0.5),
+        bounds=[(0, 1)] * last,
+        tol=1e-13,
+    )
+    assert 1 - 1e-12 < found.fun < 1 + 1e-6
+    assert found.x == pytest.approx(whole.weights[:last], abs=3e-3)
+
+
 def test_a_greedy_rule_that_believes_the_number_of_trained_rows_is_worse() -> None:
     n, m = MONTHS["n"], MONTHS["m"]
     trained = np.array(n, dtype=float)
@@ -148,6 +165,59 @@ def test_the_old_synthetic_set_keeps_weight(m_old: int, m_new: int) -> None:
     assert 1 / precision.sum() < best.errors[-1]
 
 
+def rows_as_combinations(n: list[int], m: list[int], w: Any) -> list[tuple[Any, Any]]:
+    """Return real and synthetic rows of each generation as sums of the errors of all rows drawn.
+
+    A line of a matrix holds one row's coefficients; so products of matrices are covariances.
+    """
+    errors = iter(np.eye(sum(n) + sum(m)))
+
+    def drawn(count: int) -> Any:
+        return np.array([next(errors) for _ in range(count)])
+
+    fit = drawn(n[0]).mean(axis=0)
+    sets = []
+    for fresh, synthetic, share in zip(n[1:], m, w, strict=True):
+        sets.append((drawn(fresh), fit + drawn(synthetic)))
+        fit = share * sets[-1][0].mean(axis=0) + (1 - share) * sets[-1][1].mean(axis=0)
+    return sets
+
+
+def best_linear(rows: Any) -> tuple[Any, float]:
+    """Return weights and variance of the best linear unbiased estimate, by Gauss and Markov."""
+    solved = np.linalg.solve(rows @ rows.T, np.ones(len(rows)))
+    return solved / solved.sum(), float(1 / solved.sum())
+
+
+@pytest.mark.parametrize("before", ["best", "any"])
+@pytest.mark.parametrize("seed", range(5))
+def test_row_by_row_no_linear_unbiased_estimate_is_better(before: str, seed: int) -> None:
+    """Also after other weights, from what the model is then worth."""
+    rng = np.random.default_rng([8, seed])
+    n, m = rng.integers(1, 9, 5).tolist(), rng.integers(1, 9, 4).tolist()
+    w = schedule(n, m).weights if before == "best" else rng.uniform(size=4)
+    old = schedule_errors(w, n, m)
+    for t, (fresh, synthetic) in enumerate(rows_as_combinations(n, m, w), start=1):
+        row, variance = best_linear(np.vstack([fresh, synthetic]))
+        best = schedule([1 / old[t - 1], n[t]], [m[t - 1]])
+        assert variance == pytest.approx(best.errors[1], rel=1e-10)
+        assert row[: n[t]] == pytest.approx(np.full(n[t], best.weights[0] / n[t]), rel=1e-9)
+        assert row[n[t] :] == pytest.approx(row[0] * best.sample_weights[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_row_by_row_the_old_synthetic_set_keeps_weight(seed: int) -> None:
+    rng = np.random.default_rng([9, seed])
+    n, m = rng.integers(1, 9, 4).tolist(), rng.integers(1, 9, 3).tolist()
+    best = schedule(n, m)
+    (_, older), (fresh, newer) = rows_as_combinations(n, m, best.weights)[-2:]
+    row, variance = best_linear(np.vstack([fresh, newer, older]))
+    new, old = row[n[3] : -m[1]].sum(), row[-m[1] :].sum()
+    assert new / old == pytest.approx(best.weights[1] * (best.errors[1] + 1 / m[1]) * m[2])
+    assert min(new, old) > 0
+    assert 1 / sum(n) < variance < best.errors[3]
+
+
 def test_two_ways_to_write_the_same_months() -> None:
     assert schedule(N, 25).weights.tolist() == schedule(N, [25] * 5).weights.tolist()
     assert adaptive_weights(n=N, m=M).tolist() == schedule(N, M).weights.tolist()
@@ -180,8 +250,8 @@ def test_even_months_lead_to_the_long_run(rho: float, drift: float) -> None:
 def test_naive_rows_and_sample_weights() -> None:
     best = schedule(N, M, rho=1.5, drift=0.01)
     naive = naive_weights(N, M)
-    errors = schedule_errors(naive, N, M, rho=1.5, drift=0.01)
-    assert best.naive_rows == pytest.approx(1.5 / errors, rel=1e-14)
+    errors = np.array(by_hand(N, M, naive, rho=1.5, drift=0.01))
+    assert best.naive_rows == pytest.approx(1.5 / errors, rel=1e-13)
     each = best.sample_weights
     w = best.weights
     for t in (0, 2, 4):
@@ -315,6 +385,15 @@ def test_rows_that_are_not_there_have_an_infinite_error() -> None:
     errors = schedule_errors([[0.5, 0.5], [0.0, 1.0]], [5, 0, 5], [5, 0])
     assert errors[0].tolist() == [0.2, math.inf, math.inf]
     assert errors[1].tolist() == [0.2, 0.4, 0.2]
+    # and real rows alone do not remember it
+    forgotten = schedule_errors([[0.5, 1.0], [0.5, 0.5]], [5, 0, 5], [5, 5])
+    assert forgotten.tolist() == [[0.2, math.inf, 0.2], [0.2, math.inf, math.inf]]
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_are_too_large_to_be_multiplied() -> None:
+    best = schedule([1e300, 10**15, 10**15], [2**53, 1])
+    assert best.effective_rows[1:] == pytest.approx([10**15 + 2**53, 10**15 + 1], rel=1e-15)
 
 
 @pytest.mark.parametrize(
