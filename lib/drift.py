@@ -331,10 +331,10 @@ class DriftEstimate:
 def estimate_drift(batches: ArrayLike, *, confidence: float = 0.95) -> DriftEstimate:
     r"""Estimate the drift q from the real rows of some generations.
 
-    The means of the sets are a random walk that is seen with noise, whose size the scatter within
-    the sets tells. The estimate maximises the likelihood of that model, by the same recursion
-    that gives the best weights; the interval is that of the likelihood ratio. Coordinates are
-    taken to move like their noise, with step covariance q Sigma/n.
+    The means of the sets are a random walk that is seen with noise, of whose size the scatter
+    within the sets tells too. The estimate maximises the likelihood of both, over q and Sigma, by
+    the same recursion that gives the best weights; the interval is that of the likelihood ratio.
+    Coordinates are taken to move like their noise, with step covariance q Sigma/n.
 
     Parameters
     ----------
@@ -355,9 +355,8 @@ def estimate_drift(batches: ArrayLike, *, confidence: float = 0.95) -> DriftEsti
 
     Notes
     -----
-    Asymptotic in the number of sets. The scatter within the sets is taken for known, which adds a
-    relative error of about the square root of 2/(sets n) to 1 + q. Means and steps should be
-    nearly normal.
+    Asymptotic in the number of sets. Rows and steps are taken for normal; where they are not, the
+    means should be nearly normal, and the rows many enough to tell the scatter.
 
     Examples
     --------
@@ -387,12 +386,14 @@ def estimate_drift(batches: ArrayLike, *, confidence: float = 0.95) -> DriftEsti
     # in units in which the mean of a set has the error 1 in every direction
     unit = n**0.5 * np.linalg.solve(np.linalg.cholesky(scatter), means.T)
 
+    freedom = sets * (n - 1)
+
     def surprise(root: float) -> float:
-        return float(_surprise(unit, np.array([root * root]))[0])
+        return float(_surprise(unit, np.array([root * root]), freedom)[0])
 
     far = 4 + 4 * float((np.diff(unit) ** 2).mean())
     grid = np.concatenate([[0.0], np.geomspace(1e-4, far, 60)]) ** 0.5
-    values = _surprise(unit, grid**2)
+    values = _surprise(unit, grid**2, freedom)
     best = int(values.argmin())
     bracket = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
     found = minimize_scalar(surprise, bounds=bracket, method="bounded", options={"xatol": 1e-9})
@@ -410,13 +411,21 @@ def estimate_drift(batches: ArrayLike, *, confidence: float = 0.95) -> DriftEsti
     return DriftEstimate(float(root) ** 2, low, high, level, sets)
 
 
-def _surprise(z: Array, q: Array) -> Array:
-    """Return minus the log-likelihood of a walk with steps of variance q, noise of variance 1."""
+def _surprise(z: Array, q: Array, freedom: int) -> Array:
+    """Return minus the log-likelihood of a walk with steps of variance q, up to a constant.
+
+    The noise has the covariance 1 according to the scatter within the sets, which has the degrees
+    of freedom given. Of all covariances the one counts that makes z and the scatter most likely.
+    """
+    dim, length = z.shape
     at, error, total = z[:, :1], np.ones(q.shape), np.zeros(q.shape)
+    squares = np.zeros((*q.shape, dim, dim))
     for now in z.T[1:, :, None]:
         spread = error + q + 1
         apart = now - at
-        total = total + 0.5 * (len(z) * np.log(spread) + (apart**2).sum(axis=0) / spread)
+        total = total + 0.5 * dim * np.log(spread)
+        squares += np.einsum("iq,jq->qij", apart, apart / spread)
         error = (error + q) / spread  # the best weight of now, and the error that it leads to
         at = at + error * apart
-    return total
+    fitted = np.linalg.slogdet(np.eye(dim) + squares / freedom).logabsdet
+    return np.asarray(total + 0.5 * (freedom + length - 1) * fitted)
