@@ -134,7 +134,7 @@ def _number(name: str, text: str, check: Callable[[str, Any], Any] = _validate.p
         value: Any = float(text)
     except ValueError:
         value = text
-    return float(check(name, value))
+    return _validate.single(name, value, check)
 
 
 def _weight(arguments: argparse.Namespace) -> int:

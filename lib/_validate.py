@@ -7,6 +7,7 @@ names the argument, says what is allowed and shows what came.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,14 @@ def nonnegative(name: str, value: ArrayLike) -> Array:
     if (array < 0).any():
         raise fail(name, allowed, value)
     return array
+
+
+def single(name: str, value: Any, check: Callable[[str, Any], Array] = positive) -> float:
+    """Return one number that passes a check of this module."""
+    array = check(name, value)
+    if array.ndim:
+        raise fail(name, "a single number", value)
+    return float(array)
 
 
 LARGEST = 2**53

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -348,8 +348,8 @@ def advice(
     """
     if of not in KINDS:
         raise _validate.fail("of", f"one of {', '.join(map(repr, KINDS))}", of)
-    spread = _number("rho", rho)
-    moves = _number("drift", drift, _validate.nonnegative)
+    spread = _validate.single("rho", rho)
+    moves = _validate.single("drift", drift, _validate.nonnegative)
     if moves and of != "mean":
         raise _validate.fail("drift", f"0 for `of` = {of!r}: only a mean may move", drift)
     if k is None:
@@ -366,7 +366,7 @@ def advice(
                 raise _validate.fail(name, "left out if `k` is given", value)
         if of != "mean":
             raise _validate.fail("of", "'mean' if only `k` is given: the others need m", of)
-        k = _number("k", k)
+        k = _validate.single("k", k)
 
     x = _Numbers()
     setting = settings(of, n, m) if n is not None else settings(of, k, 1.0)
@@ -383,13 +383,6 @@ def advice(
     given |= setting | x.named
     found.update((name, value) for name, value in given.items() if name in found)
     return Advice(**found)
-
-
-def _number(name: str, value: Any, check: Callable[..., Any] = _validate.positive) -> float:
-    array = check(name, value)
-    if array.ndim:
-        raise _validate.fail(name, "a single number", value)
-    return float(array)
 
 
 def enough_rows(name: str, rows: int, of: Of) -> None:

@@ -237,8 +237,7 @@ def adult(
     >>> adult().shape  # doctest: +SKIP
     (48842, 15)
     """
-    if _validate.positive("timeout", timeout).ndim:
-        raise _validate.fail("timeout", "a single number", timeout)
+    _validate.single("timeout", timeout)
     if not isinstance(base_url, str):
         raise _validate.fail("base_url", "a text", base_url)
     folder = _folder(cache)

@@ -296,11 +296,9 @@ def best_window(q: float) -> int:
     >>> best_window(0.5), best_window(0.01), best_window(100)
     (3, 17, 1)
     """
-    step = _validate.positive("q", q)
-    if step.ndim:
-        raise _validate.fail("q", "a single number", q)
+    step = _validate.single("q", q)
     # in whole numbers: for a slow drift a window is longer than floating-point numbers can count
-    enough = ceil(3 / Fraction(float(step)) + Fraction(1, 2))
+    enough = ceil(3 / Fraction(step) + Fraction(1, 2))
     sets = (isqrt(4 * enough + 1) - 1) // 2
     return sets if sets * (sets + 1) >= enough else sets + 1
 

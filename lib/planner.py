@@ -441,9 +441,9 @@ def plan(
     >>> plan(1000, real_cost=1, synthetic_cost=2).m
     0
     """
-    money = _number("budget", budget, _validate.positive)
-    a = _number("real_cost", real_cost, _validate.positive)
-    b = _number("synthetic_cost", synthetic_cost, _validate.nonnegative)
+    money = _validate.single("budget", budget)
+    a = _validate.single("real_cost", real_cost)
+    b = _validate.single("synthetic_cost", synthetic_cost, _validate.nonnegative)
     cap = None if most_synthetic is None else _validate.integer("most_synthetic", most_synthetic, 0)
     if money / a > MOST_ROWS:
         raise _validate.fail(
@@ -599,14 +599,7 @@ def least_budget(rows: float, *, real_cost: float = 1.0, synthetic_cost: float) 
     >>> least_budget(1000, synthetic_cost=0.25)
     750.0
     """
-    a = _number("real_cost", real_cost, _validate.positive)
-    c = _number("synthetic_cost", synthetic_cost, _validate.nonnegative) / a
+    a = _validate.single("real_cost", real_cost)
+    c = _validate.single("synthetic_cost", synthetic_cost, _validate.nonnegative) / a
     share = 1.0 if c >= 1 else 2 * c**0.5 - c
-    return _number("rows", rows, _validate.positive) * a * share
-
-
-def _number(name: str, value: Any, check: Any) -> float:
-    array = check(name, value)
-    if array.ndim:
-        raise _validate.fail(name, "a single number", value)
-    return float(array)
+    return _validate.single("rows", rows) * a * share

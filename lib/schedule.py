@@ -103,10 +103,14 @@ class Schedule:
         return np.where(self.m == 0, np.nan, np.where(self.n[1:] == 0, np.inf, ratio))
 
     @property
+    def naive_weights(self) -> Array:
+        """The weights with which all rows of a generation count the same, at t = 1, 2, ...."""
+        return np.asarray(self.n[1:] / (self.n[1:] + self.m))
+
+    @property
     def naive_rows(self) -> Array:
         """The same as `effective_rows` if all rows of a generation count the same."""
-        naive = self.n[1:] / (self.n[1:] + self.m)
-        errors = schedule_errors(naive, self.n, self.m, rho=self.rho, drift=self.drift)
+        errors = schedule_errors(self.naive_weights, self.n, self.m, rho=self.rho, drift=self.drift)
         return self.rho / errors
 
     def to_dict(self) -> dict[str, Any]:
@@ -181,8 +185,8 @@ def schedule(n: ArrayLike, m: ArrayLike, *, rho: float = 1.0, drift: float = 0.0
     [100.0, 90.0, 269.2, 172.9]
     """
     real, drawn = _sizes(n, m)
-    spread = float(_single("rho", rho, _validate.positive))
-    step = float(_single("drift", drift, _validate.nonnegative))
+    spread = _validate.single("rho", rho)
+    step = _validate.single("drift", drift, _validate.nonnegative)
     weights, rows = np.empty(drawn.size), np.empty(real.size)
     rows[0] = real[0] / spread  # of the model: it states 1 / rho of the variance
     for t in range(1, real.size):
@@ -222,8 +226,8 @@ def schedule_errors(
         As `schedule`, or if `weights` have another number of generations.
     """
     real, drawn = _sizes(n, m)
-    spread = float(_single("rho", rho, _validate.positive))
-    step = float(_single("drift", drift, _validate.nonnegative))
+    spread = _validate.single("rho", rho)
+    step = _validate.single("drift", drift, _validate.nonnegative)
     w = np.atleast_1d(_validate.weight("weights", weights))
     if w.shape[-1] != drawn.size:
         allowed = f"of shape (..., {drawn.size}), as `m` says"
@@ -297,7 +301,7 @@ def adaptive_weights(
             missing = "n" if n is None else "m"
             raise _validate.fail(missing, "given together with the other", None)
         return schedule(n, m).weights
-    ratio = float(_single("k", k, _validate.positive))
+    ratio = _validate.single("k", k)
     weights = np.empty(_validate.integer("steps", steps))
     error = 1.0
     for t in range(weights.size):
@@ -393,10 +397,3 @@ def _sizes(n: ArrayLike, m: ArrayLike) -> tuple[Array, Array]:
         t = int(empty[0])
         raise _validate.fail(f"m[{t}]", f"at least 1, as n[{t + 1}] is 0", 0)
     return real, drawn
-
-
-def _single(name: str, value: Any, check: Any) -> Array:
-    array: Array = check(name, value)
-    if array.ndim:
-        raise _validate.fail(name, "a single number", value)
-    return array

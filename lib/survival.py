@@ -176,8 +176,8 @@ def _binomial(rows: int, p: Array) -> Array:
 
 
 def _single_weight(loop: Loop) -> float:
-    uneven = not isinstance(loop, Loop) or loop.last is not None
-    if uneven or (loop.grid is not None and loop.grid.size != 1):
+    steady = isinstance(loop, Loop) and loop.last is None
+    if not steady or (loop.grid is not None and loop.grid.size != 1):
         raise _validate.fail("loop", "one of lib.loops, with a single weight", loop)
     return 0.0 if loop.grid is None else float(loop.grid[0])
 
@@ -218,9 +218,7 @@ def extinction(steps: int, mean: float = 1.0) -> Array:
     >>> extinction(2).round(4).tolist()
     [0.0, 0.3679, 0.5315]
     """
-    mu = _validate.positive("mean", mean)
-    if mu.ndim:
-        raise _validate.fail("mean", "a single number", mean)
+    mu = _validate.single("mean", mean)
     q = [0.0]
     for _ in range(_validate.integer("steps", steps)):
         q.append(float(np.exp(mu * (q[-1] - 1))))

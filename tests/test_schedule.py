@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 
 from lib import FreshReal, Uneven, adaptive_weights, charts, optimal_weight, simulate
 from lib.charts import golden
-from lib.claims.golden import MONTHS, naive_weights
+from lib.claims.golden import MONTHS
 from lib.models import Gaussian, LinearRegression
 from lib.schedule import (
     adaptive_error,
@@ -249,7 +249,8 @@ def test_even_months_lead_to_the_long_run(rho: float, drift: float) -> None:
 
 def test_naive_rows_and_sample_weights() -> None:
     best = schedule(N, M, rho=1.5, drift=0.01)
-    naive = naive_weights(N, M)
+    naive = [n / (n + m) for n, m in zip(N[1:], M, strict=True)]
+    assert best.naive_weights == pytest.approx(naive, rel=1e-15)
     errors = np.array(by_hand(N, M, naive, rho=1.5, drift=0.01))
     assert best.naive_rows == pytest.approx(1.5 / errors, rel=1e-13)
     each = best.sample_weights

@@ -137,9 +137,8 @@ def schedule_form(n: ArrayLike | None = None, m: ArrayLike | None = None) -> Sch
     ValueError
         As `lib.schedule.schedule` does.
     """
-    if n is None and m is None:
-        return ScheduleForm(schedule(EXAMPLE["n"], EXAMPLE["m"]))
-    return ScheduleForm(schedule(n, m))  # type: ignore[arg-type]
+    real, drawn = EXAMPLE["n"] if n is None else n, EXAMPLE["m"] if m is None else m
+    return ScheduleForm(schedule(real, drawn))
 
 
 def _form(one: Schedule) -> str:

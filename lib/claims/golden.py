@@ -28,24 +28,6 @@ RARE, ROWS, EARLY = 0.01, 20, 3
 """A flood of synthetic rows, k = 0.01, and an early generation."""
 
 
-def naive_weights(n: Any, m: Any) -> np.ndarray:
-    """Return the weights with which all rows of a generation count the same.
-
-    Parameters
-    ----------
-    n : sequence of int, length generations + 1
-        Real rows at t = 0, 1, ....
-    m : sequence of int, length generations
-        Synthetic rows at t = 1, 2, ....
-
-    Returns
-    -------
-    ndarray, shape (generations,)
-    """
-    real, drawn = np.asarray(n, dtype=float)[1:], np.asarray(m, dtype=float)
-    return np.asarray(real / (real + drawn))
-
-
 def _rows_one_by_one() -> float:
     """Return N of the last month: the new rows and the harmonic share of the old ones."""
     rows = float(MONTHS["n"][0])
@@ -76,7 +58,7 @@ def golden_claims() -> list[Claim]:
     page = "book/beyond/why-golden"
     line = Gaussian([0.0], [[1.0]])
     best = schedule(MONTHS["n"], MONTHS["m"])
-    naive = naive_weights(MONTHS["n"], MONTHS["m"])
+    naive = best.naive_weights
 
     def at(loop: Any, t: int, unit: float = 1.0) -> Experiment:
         return Experiment(line, loop, "mean", t, t=t, unit=unit)

@@ -56,10 +56,7 @@ class DriftingGaussian(Gaussian):
 
     def __init__(self, mean: ArrayLike, cov: ArrayLike, drift: float) -> None:
         super().__init__(mean, cov)
-        step = _validate.nonnegative("drift", drift)
-        if step.ndim:
-            raise _validate.fail("drift", "a single number", drift)
-        self.drift = float(step)
+        self.drift = _validate.single("drift", drift, _validate.nonnegative)
         self._step = tri.cholesky(self._truth.lower, self.dim) * self.drift**0.5
 
     def __repr__(self) -> str:

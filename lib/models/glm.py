@@ -376,10 +376,8 @@ class PoissonRegression(NormalCovariates):
         self, theta: ArrayLike, *, intercept: bool = False, dispersion: float = 0.0
     ) -> None:
         super().__init__(theta, intercept=intercept)
-        extra = _validate.nonnegative("dispersion", dispersion)
-        if extra.ndim:
-            raise _validate.fail("dispersion", "a single number", dispersion)
-        self.dispersion = float(extra) if extra > 1e-12 else 0.0  # too little to be drawn
+        extra = _validate.single("dispersion", dispersion, _validate.nonnegative)
+        self.dispersion = extra if extra > 1e-12 else 0.0  # too little to be drawn
 
     def __repr__(self) -> str:
         constant = ", intercept=True" if self.intercept else ""

@@ -205,12 +205,10 @@ class KernelDensity(Model):
     metrics: ClassVar[tuple[str, ...]] = ("mise",)
 
     def __init__(self, bandwidth: float, *, kernel: str = "gaussian", density: Any = None) -> None:
-        h = _validate.positive("bandwidth", bandwidth)
-        if h.ndim:
-            raise _validate.fail("bandwidth", "a single number", bandwidth)
+        h = _validate.single("bandwidth", bandwidth)
         if not isinstance(kernel, str) or kernel not in KERNELS:
             raise _validate.fail("kernel", f"one of {', '.join(KERNELS)}", kernel)
-        self.bandwidth = float(h)
+        self.bandwidth = h
         self.kernel = kernel
         self.density = _density(density)
         self._kernel = KERNELS[kernel]
@@ -743,8 +741,7 @@ def bandwidth_rule(k: float, *, kernel: str = "gaussian") -> Plan:
     >>> tuple(round(x, 3) for x in bandwidth_rule(1))
     (0.675, 0.774, 0.785)
     """
-    if _validate.positive("k", k).ndim:
-        raise _validate.fail("k", "a single number", k)
+    k = _validate.single("k", k)
     found = optimize.minimize_scalar(
         lambda w: noise_factor(w, k, kernel=kernel) ** 2 / w,
         bounds=(1e-4, 1),

@@ -95,10 +95,7 @@ class LinearRegression(Regression):
         intercept: bool = False,
     ) -> None:
         super().__init__(theta, intercept=intercept)
-        scale = _validate.positive("noise_sd", noise_sd)
-        if scale.ndim:
-            raise _validate.fail("noise_sd", "a single number", noise_sd)
-        self.noise_sd = float(scale)
+        self.noise_sd = _validate.single("noise_sd", noise_sd)
         self.design: Array | None = None
         if design is not None:
             self._fix(design)

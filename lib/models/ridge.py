@@ -100,14 +100,8 @@ class RidgeRegression(Model):
         self.theta = np.atleast_1d(_validate.finite("theta", theta, "a vector of finite numbers"))
         if self.theta.ndim != 1 or not self.theta.size:
             raise _validate.fail("theta", "a vector of at least one number", theta)
-        scale = _validate.positive("noise_sd", noise_sd)
-        if scale.ndim:
-            raise _validate.fail("noise_sd", "a single number", noise_sd)
-        self.noise_sd = float(scale)
-        lam = _validate.nonnegative("penalty", penalty)
-        if lam.ndim:
-            raise _validate.fail("penalty", "a single number", penalty)
-        self.penalty = float(lam)
+        self.noise_sd = _validate.single("noise_sd", noise_sd)
+        self.penalty = _validate.single("penalty", penalty, _validate.nonnegative)
         x = _validate.finite("design", design, "a matrix of finite numbers")
         columns = self.theta.size
         if x.ndim != 2 or x.shape[1] != columns or not len(x):

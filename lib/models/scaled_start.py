@@ -66,10 +66,8 @@ class ScaledStart(Model):
     def __init__(self, family: type[Regression], theta: ArrayLike, *, scale: float) -> None:
         if not (isinstance(family, type) and issubclass(family, Regression)):
             raise _validate.fail("family", "a class of regressions", family)
-        if _validate.positive("scale", scale).ndim:
-            raise _validate.fail("scale", "a single number", scale)
+        self.scale = _validate.single("scale", scale)
         self.model = family(theta)
-        self.scale = float(scale)
         self._first = family(self.model.theta * self.scale)
 
     def __repr__(self) -> str:
