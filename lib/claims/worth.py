@@ -63,7 +63,7 @@ def worth_claims() -> list[Claim]:
     regression = LinearRegression(np.ones(6), design=design)
     unit = float(np.trace(np.linalg.inv(design.T @ design))) * 10
     bought = plan(30, synthetic_cost=COST)
-    naive = float(optimal_weight(1.5))
+    worth = float(optimal_weight(1.5))
     believed = COST / 4
     wide, narrow = (_design(48, COST, x**0.5) for x in (believed, COST))
     cheap = 0.2
@@ -74,14 +74,14 @@ def worth_claims() -> list[Claim]:
             "thm-worth",
             "A mean with 30 real and 20 synthetic rows: in the long run as good as "
             f"{effective_rows(30, 20):.3f} real rows, so that a synthetic row is worth "
-            f"{naive:.4f} of a real one.",
+            f"{worth:.4f} of a real one.",
             lambda: 1 / (30 + 20 * ((1.5**2 + 4 * 1.5) ** 0.5 - 1.5) / 2),
             best(30, 20),
             8000,
             {
                 "a synthetic row is a real one": lambda: 1 / 50,
                 "a synthetic row is worth nothing": lambda: 1 / 30,
-                "the marginal worth for all": lambda: 1 / (30 + 20 * naive / (2 - naive)),
+                "the marginal worth for all": lambda: 1 / (30 + 20 * worth / (2 - worth)),
             },
             effective_rows,
             optimal_weight,
@@ -111,9 +111,9 @@ def worth_claims() -> list[Claim]:
         one(
             "worth-square-root",
             "thm-square-root",
-            "A synthetic row costs a quarter of a real one and the budget buys 30 real rows: with "
-            f"{bought.n} real and {bought.m} synthetic ones and the weight 1/2 instead, the error "
-            "is 4/3 times smaller.",
+            "A synthetic row costs a quarter of a real one: 30 real rows alone have 4/3 times the "
+            f"error of {bought.n} real and {bought.m} synthetic ones at the weight 1/2, which cost "
+            "the same.",
             lambda: 1 / (2 * root - COST),
             GainExperiment(settled(30, 2, 1.0), best(bought.n, bought.m)),
             17_000,
