@@ -74,8 +74,10 @@ def drifting_weight(k: ArrayLike, q: ArrayLike, age: ArrayLike = 1) -> Any:
     Examples
     --------
     >>> from lib.drift import drifting_weight
-    >>> round(drifting_weight(1, 0), 4), round(drifting_weight(0.5, 1 / 6, age=6), 4)
-    (0.618, 0.6861)
+    >>> round(drifting_weight(1, 0), 4)
+    0.618
+    >>> round(drifting_weight(0.5, 1 / 6, age=6), 4)
+    0.6861
     """
     k_, moved = _moved(k, q, age)
     return _plain(_optimal_weight(k_ + moved))
@@ -186,7 +188,7 @@ def misjudged_loss(k: ArrayLike, q: ArrayLike, guess: ArrayLike) -> Any:
     Examples
     --------
     >>> from lib.drift import misjudged_loss
-    >>> [round(misjudged_loss(0.1, 0.1, guess), 3) for guess in (0, 0.05, 0.2, 1)]
+    >>> misjudged_loss(0.1, 0.1, [0, 0.05, 0.2, 1]).round(3).tolist()
     [1.072, 1.012, 1.023, 1.383]
     """
     k_, moved = _moved(k, q)

@@ -206,7 +206,8 @@ class SteppedRecursion(Recursion):
     Examples
     --------
     >>> from lib.recursion import SteppedRecursion
-    >>> SteppedRecursion([1.0], [[0.0], [2.0]], [[[0.5]], [[0.5]]]).path(2).tolist()
+    >>> a, c = [[0.0], [2.0]], [[[0.5]], [[0.5]]]
+    >>> SteppedRecursion([1.0], a, c).path(2).tolist()
     [1.0, 0.5, 2.25]
     """
 

@@ -290,8 +290,9 @@ def adaptive_weights(
     >>> from lib import adaptive_weights
     >>> adaptive_weights(1, 4).round(4).tolist()
     [0.6667, 0.625, 0.619, 0.6182]
-    >>> adaptive_weights(n=[100, 40, 200, 100], m=[100, 300, 100]).round(4).tolist()
-    [0.4444, 0.7429, 0.5783]
+    >>> months = adaptive_weights(n=[100, 40, 200], m=[100, 300])
+    >>> months.round(4).tolist()
+    [0.4444, 0.7429]
     """
     if n is not None or m is not None:
         for name, value in (("k", k), ("steps", steps)):

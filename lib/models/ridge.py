@@ -84,9 +84,10 @@ class RidgeRegression(Model):
     >>> import numpy as np
     >>> from lib.models import RidgeRegression
     >>> wide = np.random.default_rng(1).normal(size=(20, 30))
+    >>> model = RidgeRegression(np.full(30, 0.3), design=wide)
     >>> for penalty in (0, 10, 100):
-    ...     model = RidgeRegression(np.full(30, 0.3), design=wide, penalty=penalty)
-    ...     print(penalty, round(model.best_weight(20, 20), 3))
+    ...     tuned = model.with_penalty(penalty)
+    ...     print(penalty, round(tuned.best_weight(20, 20), 3))
     0 0.618
     10 0.791
     100 1.0
